@@ -1,0 +1,265 @@
+// The N-API surface: thin. Everything behind it is plain C++ (see runtime/).
+#include <dlfcn.h>
+#include <napi.h>
+
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "../runtime/kernel_library.h"
+#include "../runtime/memory.h"
+#include "../runtime/thread_pool.h"
+
+namespace rareface {
+namespace {
+
+// The folder this shared object was loaded from; the kernel libraries lie beside it.
+std::string own_folder() {
+  Dl_info info{};
+  if (!dladdr(reinterpret_cast<void*>(&own_folder), &info) || !info.dli_fname)
+    throw std::runtime_error("the addon cannot find its own folder");
+  const std::string path = info.dli_fname;
+  return path.substr(0, path.find_last_of('/'));
+}
+
+// Scratch of one kernel call: blocks are kept and handed out again in the next call.
+class Scratch {
+ public:
+  void* take(std::size_t bytes) {
+    if (next_ == blocks_.size()) blocks_.push_back({});
+    Block& block = blocks_[next_++];
+    if (block.bytes < bytes) {
+      block = {};  // free first: the peak matters
+      block = {allocate_aligned(bytes), bytes};
+    }
+    return block.memory.get();
+  }
+  void reset() { next_ = 0; }
+
+ private:
+  struct Block {
+    AlignedBlock memory;
+    std::size_t bytes = 0;
+  };
+  std::vector<Block> blocks_;
+  std::size_t next_ = 0;
+};
+
+class CpuHost final : public Host {
+ public:
+  explicit CpuHost(int threads) : pool_(std::make_unique<ThreadPool>(threads)) {}
+  int threads() const override { return pool_->threads(); }
+  void parallel(std::int64_t count, Body body) override { pool_->parallel(count, body); }
+  void* scratch(std::size_t bytes) override { return scratch_.take(bytes); }
+  void end_call() { scratch_.reset(); }
+  void resize(int threads) { pool_ = std::make_unique<ThreadPool>(threads); }
+
+ private:
+  std::unique_ptr<ThreadPool> pool_;
+  Scratch scratch_;
+};
+
+std::string describe(const View& view) {
+  static constexpr const char* kNames[] = {"float32", "int32", "bool"};
+  std::string text = kNames[static_cast<int>(view.dtype)];
+  text += "[";
+  for (int i = 0; i < view.rank; ++i) text += (i ? "," : "") + std::to_string(view.dims[i]);
+  return text + "]";
+}
+
+// One per JS environment (the main thread or a worker).
+class Addon : public Napi::Addon<Addon> {
+ public:
+  Addon(Napi::Env env, Napi::Object exports) {
+    DefineAddon(exports, {
+                             InstanceMethod("open", &Addon::Open),
+                             InstanceMethod("setThreads", &Addon::SetThreads),
+                             InstanceMethod("allocate", &Addon::Allocate),
+                             InstanceMethod("release", &Addon::Release),
+                             InstanceMethod("write", &Addon::Write),
+                             InstanceMethod("read", &Addon::Read),
+                             InstanceMethod("run", &Addon::Run),
+                             InstanceMethod("memory", &Addon::MemoryUsed),
+                             InstanceMethod("trim", &Addon::Trim),
+                         });
+    (void)env;
+  }
+
+ private:
+  // Turns any C++ exception into a JS Error.
+  template <class F>
+  static auto guarded(Napi::Env env, F&& body) -> decltype(body()) {
+    try {
+      return body();
+    } catch (const Napi::Error&) {
+      throw;
+    } catch (const std::exception& error) {
+      throw Napi::Error::New(env, error.what());
+    }
+  }
+
+  // open(isa: string, threads: number) -> { isa, threads, kernels }
+  Napi::Value Open(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      const std::string isa = info[0].As<Napi::String>();
+      const int threads = info[1].As<Napi::Number>().Int32Value();
+      if (!host_) {
+        KernelList list;
+        isa_ = open_kernel_library(own_folder(), isa, list);
+        kernels_ = std::move(list);
+        host_.emplace(threads);
+      }
+      auto result = Napi::Object::New(info.Env());
+      auto names = Napi::Array::New(info.Env(), kernels_.entries().size());
+      for (std::uint32_t i = 0; i < kernels_.entries().size(); ++i)
+        names.Set(i, kernels_.entries()[i].name);
+      result.Set("isa", isa_);
+      result.Set("threads", host_->threads());
+      result.Set("kernels", names);
+      return result;
+    });
+  }
+
+  void SetThreads(const Napi::CallbackInfo& info) {
+    guarded(info.Env(), [&] { host().resize(info[0].As<Napi::Number>().Int32Value()); });
+  }
+
+  // allocate(bytes) -> id
+  Napi::Value Allocate(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      const auto bytes = static_cast<std::size_t>(info[0].As<Napi::Number>().Int64Value());
+      const int id = memory_.allocate(bytes);
+      report(info.Env());
+      return Napi::Number::New(info.Env(), id);
+    });
+  }
+
+  void Release(const Napi::CallbackInfo& info) {
+    guarded(info.Env(), [&] {
+      memory_.release(info[0].As<Napi::Number>().Int32Value());
+      report(info.Env());
+    });
+  }
+
+  // write(id, typedArray): the whole buffer
+  void Write(const Napi::CallbackInfo& info) {
+    guarded(info.Env(), [&] {
+      const auto buffer = memory_.at(info[0].As<Napi::Number>().Int32Value());
+      const auto array = info[1].As<Napi::TypedArray>();
+      require(array.ByteLength() == buffer.bytes, "write of ", array.ByteLength(),
+              " bytes to a buffer of ", buffer.bytes);
+      if (buffer.bytes == 0) return;
+      std::memcpy(buffer.data,
+                  static_cast<const std::byte*>(array.ArrayBuffer().Data()) + array.ByteOffset(),
+                  buffer.bytes);
+    });
+  }
+
+  // read(id) -> ArrayBuffer with a copy
+  Napi::Value Read(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      const auto buffer = memory_.at(info[0].As<Napi::Number>().Int32Value());
+      auto copy = Napi::ArrayBuffer::New(info.Env(), buffer.bytes);
+      if (buffer.bytes) std::memcpy(copy.Data(), buffer.data, buffer.bytes);
+      return copy;
+    });
+  }
+
+  // run(kernel, operands, attrs, attrCount). Operands: [inputs, outputs, then for each
+  // id, dtype, rank, dims...].
+  void Run(const Napi::CallbackInfo& info) {
+    guarded(info.Env(), [&] {
+      CpuHost& host = this->host();
+      const auto number = static_cast<std::size_t>(info[0].As<Napi::Number>().Int32Value());
+      const auto operands = info[1].As<Napi::Int32Array>();
+      const auto attrs = info[2].As<Napi::Float64Array>();
+      require(number < kernels_.entries().size(), "no kernel has the number ", number);
+      const auto& entry = kernels_.entries()[number];
+
+      const std::int32_t* next = operands.Data();
+      const int inputs = *next++;
+      const int outputs = *next++;
+      views_.resize(static_cast<std::size_t>(inputs + outputs));
+      for (View& view : views_) next = read_view(next, view);
+
+      Call call;
+      call.kernel = entry.name.c_str();
+      call.in = views_.data();
+      call.in_count = inputs;
+      call.out = views_.data() + inputs;
+      call.out_count = outputs;
+      call.attrs = attrs.Data();
+      call.attr_count = info[3].As<Napi::Number>().Int32Value();
+      call.host = &host;
+      try {
+        entry.kernel(call);
+      } catch (const std::exception& error) {
+        host.end_call();
+        std::string text = "Native kernel " + entry.name + "(";
+        for (int i = 0; i < inputs; ++i) text += (i ? ", " : "") + describe(call.in[i]);
+        text += ") -> (";
+        for (int i = 0; i < outputs; ++i) text += (i ? ", " : "") + describe(call.out[i]);
+        throw std::runtime_error(text + ") failed: " + error.what());
+      }
+      host.end_call();
+    });
+  }
+
+  const std::int32_t* read_view(const std::int32_t* next, View& view) {
+    const auto buffer = memory_.at(*next++);
+    view.data = buffer.data;
+    view.dtype = static_cast<DType>(*next++);
+    view.rank = *next++;
+    require(view.rank >= 0 && view.rank <= kMaxRank, "tensors of rank ", view.rank,
+            " are not supported");
+    for (int i = 0; i < view.rank; ++i) view.dims[i] = *next++;
+    const auto bytes = static_cast<std::size_t>(view.size()) * size_of(view.dtype);
+    require(bytes <= buffer.bytes, describe(view), " does not fit its buffer of ", buffer.bytes,
+            " bytes");
+    return next;
+  }
+
+  Napi::Value MemoryUsed(const Napi::CallbackInfo& info) {
+    const MemoryUse use = memory_.use();
+    auto result = Napi::Object::New(info.Env());
+    result.Set("bytes", static_cast<double>(use.bytes));
+    result.Set("buffers", static_cast<double>(use.buffers));
+    result.Set("pooledBytes", static_cast<double>(use.pooled_bytes));
+    result.Set("peakBytes", static_cast<double>(use.peak_bytes));
+    return result;
+  }
+
+  void Trim(const Napi::CallbackInfo& info) {
+    memory_.trim();
+    report(info.Env());
+  }
+
+  CpuHost& host() {
+    if (!host_) throw std::runtime_error("the backend is not open");
+    return *host_;
+  }
+
+  // Tells V8 how much it holds through us, in steps: each call costs.
+  void report(Napi::Env env) {
+    constexpr std::int64_t kStep = 1 << 24;
+    const auto held = static_cast<std::int64_t>(memory_.use().bytes);
+    if (held - reported_ < kStep && reported_ - held < kStep) return;
+    Napi::MemoryManagement::AdjustExternalMemory(env, held - reported_);
+    reported_ = held;
+  }
+
+  Memory memory_;
+  KernelList kernels_;
+  std::string isa_;
+  std::optional<CpuHost> host_;
+  std::vector<View> views_;
+  std::int64_t reported_ = 0;
+};
+
+}  // namespace
+
+NODE_API_ADDON(Addon)
+
+}  // namespace rareface

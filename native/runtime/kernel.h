@@ -1,0 +1,113 @@
+// The contract between the addon and a kernel library: tensors as views, one call, one table.
+//
+// A kernel library is this folder's cpu/ compiled for one instruction set (or cuda/) as a shared
+// object of its own, so that no inline function of one variant can be merged with another's. It
+// exports `rareface_register` and keeps no state between calls.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <sstream>
+#include <stdexcept>
+#include <string>
+
+namespace rareface {
+
+// Must match `dtypes` in ts/backend/native-backend.ts.
+enum class DType : std::int32_t { float32 = 0, int32 = 1, boolean = 2 };
+
+constexpr std::size_t size_of(DType type) { return type == DType::boolean ? 1 : 4; }
+
+constexpr int kMaxRank = 6;
+
+// A dense row-major tensor. Owns nothing.
+struct View {
+  void* data = nullptr;
+  DType dtype = DType::float32;
+  int rank = 0;
+  std::int64_t dims[kMaxRank] = {};
+
+  std::int64_t size() const {
+    std::int64_t n = 1;
+    for (int i = 0; i < rank; ++i) n *= dims[i];
+    return n;
+  }
+  const float* f32() const { return static_cast<const float*>(data); }
+  float* f32_out() const { return static_cast<float*>(data); }
+  const std::int32_t* i32() const { return static_cast<const std::int32_t*>(data); }
+  std::int32_t* i32_out() const { return static_cast<std::int32_t*>(data); }
+  const std::uint8_t* u8() const { return static_cast<const std::uint8_t*>(data); }
+  std::uint8_t* u8_out() const { return static_cast<std::uint8_t*>(data); }
+};
+
+// A borrowed callable, valid for the duration of the call it is passed to.
+class Body {
+ public:
+  template <class F>
+  Body(F& f)  // NOLINT(google-explicit-constructor): lambdas are passed as they stand
+      : object_(&f), call_([](void* o, std::int64_t i) { (*static_cast<F*>(o))(i); }) {}
+  void operator()(std::int64_t i) const { call_(object_, i); }
+
+ private:
+  void* object_;
+  void (*call_)(void*, std::int64_t);
+};
+
+// What a kernel may ask of its host while it runs.
+class Host {
+ public:
+  virtual ~Host() = default;
+  virtual int threads() const = 0;
+  // Runs body(0..count-1), each once, on the pool; returns when all are done. Which thread runs an
+  // index is not fixed, so split work by shape alone: results must not depend on the thread count.
+  // An exception from a body is rethrown here.
+  virtual void parallel(std::int64_t count, Body body) = 0;
+  // Uninitialised memory, 64-byte aligned, valid until the kernel returns. Call on the calling
+  // thread only.
+  virtual void* scratch(std::size_t bytes) = 0;
+};
+
+struct Call {
+  const char* kernel = "";
+  const View* in = nullptr;
+  int in_count = 0;
+  const View* out = nullptr;
+  int out_count = 0;
+  const double* attrs = nullptr;
+  int attr_count = 0;
+  Host* host = nullptr;
+
+  double attr(int i) const {
+    if (i >= attr_count) throw std::runtime_error("attribute " + std::to_string(i) + " is missing");
+    return attrs[i];
+  }
+  std::int64_t attr_int(int i) const { return static_cast<std::int64_t>(attr(i)); }
+};
+
+using Kernel = void (*)(const Call&);
+
+class KernelTable {
+ public:
+  virtual ~KernelTable() = default;
+  virtual void add(const char* name, Kernel kernel) = 0;
+};
+
+// Throws std::runtime_error made of the pieces; the host adds the kernel's name and the shapes.
+template <class... Pieces>
+[[noreturn]] void fail(const Pieces&... pieces) {
+  std::ostringstream text;
+  (text << ... << pieces);
+  throw std::runtime_error(text.str());
+}
+
+template <class... Pieces>
+void require(bool holds, const Pieces&... pieces) {
+  if (!holds) fail(pieces...);
+}
+
+}  // namespace rareface
+
+extern "C" {
+// Every kernel library exports this under the name "rareface_register".
+using rareface_register_fn = void (*)(rareface::KernelTable*);
+}

@@ -1,0 +1,263 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { BackendValues, DataId, DataType, TensorInfo } from '@tensorflow/tfjs-core';
+import { availableParallelism } from 'node:os';
+import { UserError } from '../base/errors.js';
+import { loadBinding, type Isa, type NativeBinding } from './binding.js';
+
+/** Number of each dtype on the native side; must match DType in native/runtime/kernel.h. */
+const dtypes = { float32: 0, int32: 1, bool: 2 } as const;
+type NativeDType = keyof typeof dtypes;
+
+interface TensorData {
+  /** Native buffer; 0 for a string or complex tensor, whose values stay on the host. */
+  readonly id: number;
+  readonly dtype: DataType;
+  readonly bytes: number;
+  readonly values?: BackendValues;
+  /** Parts of a complex64 tensor. */
+  readonly complexTensorInfos?: { real: TensorInfo; imag: TensorInfo };
+  refCount: number;
+}
+
+export interface NativeBackendOptions {
+  /** Worker threads, the caller's included. Default: RAREFACE_THREADS, else every core. */
+  threads?: number;
+  /** Instruction set. Default: RAREFACE_ISA, else the best this processor has. */
+  isa?: Isa;
+}
+
+/**
+ * A tfjs backend whose tensors are native buffers and whose kernels are C++. Kernels name tensors
+ * by integer id; shapes travel with each call, since tfjs reshapes without touching data.
+ */
+export class NativeBackend extends tf.KernelBackend {
+  readonly isa: Isa;
+  readonly threads: number;
+  private readonly binding: NativeBinding;
+  private readonly data: tf.DataStorage<TensorData>;
+  private readonly kernelNumbers: ReadonlyMap<string, number>;
+  private operands = new Int32Array(256);
+  private attrs = new Float64Array(64);
+
+  constructor(options: NativeBackendOptions = {}) {
+    super();
+    this.binding = loadBinding();
+    const isa = options.isa ?? (process.env['RAREFACE_ISA'] as Isa | undefined) ?? '';
+    const opened = this.binding.open(isa, options.threads ?? threadsFromEnvironment());
+    this.isa = opened.isa;
+    this.threads = opened.threads;
+    this.kernelNumbers = new Map(opened.kernels.map((name, number) => [name, number]));
+    this.data = new tf.DataStorage(this, tf.engine());
+  }
+
+  /** Whether the loaded library has this native kernel. */
+  has(kernel: string): boolean {
+    return this.kernelNumbers.has(kernel);
+  }
+
+  /**
+   * Runs a native kernel. Inputs and outputs are passed with the shapes they carry here.
+   * @throws Error naming the kernel, the shapes and the cause
+   */
+  run(
+    kernel: string,
+    inputs: readonly TensorInfo[],
+    outputs: readonly TensorInfo[],
+    attrs: readonly number[] = [],
+  ): void {
+    const number = this.kernelNumbers.get(kernel);
+    if (number === undefined) throw new Error(`The native backend has no kernel '${kernel}'.`);
+    let at = 2;
+    let needed = 2;
+    for (const info of inputs) needed += 3 + info.shape.length;
+    for (const info of outputs) needed += 3 + info.shape.length;
+    if (needed > this.operands.length) this.operands = new Int32Array(needed * 2);
+    if (attrs.length > this.attrs.length) this.attrs = new Float64Array(attrs.length * 2);
+    const operands = this.operands;
+    operands[0] = inputs.length;
+    operands[1] = outputs.length;
+    for (const info of inputs) at = this.pack(info, at);
+    for (const info of outputs) at = this.pack(info, at);
+    for (let i = 0; i < attrs.length; i++) this.attrs[i] = attrs[i]!;
+    this.binding.run(number, operands, this.attrs, attrs.length);
+  }
+
+  private pack(info: TensorInfo, at: number): number {
+    const { id, dtype } = this.data.get(info.dataId);
+    const operands = this.operands;
+    operands[at++] = id;
+    operands[at++] = dtypes[dtype as NativeDType];
+    operands[at++] = info.shape.length;
+    for (const dim of info.shape) operands[at++] = dim;
+    return at;
+  }
+
+  /** A new uninitialised tensor. */
+  makeOutput(shape: readonly number[], dtype: NativeDType): TensorInfo {
+    const dataId = {};
+    this.put(dataId, tf.util.sizeFromShape(shape as number[]), dtype, 1);
+    return { dataId, shape: shape as number[], dtype };
+  }
+
+  /** A new tensor with these values. */
+  makeTensor(shape: readonly number[], dtype: NativeDType, values: Float32Array | Int32Array | Uint8Array): TensorInfo {
+    const info = this.makeOutput(shape, dtype);
+    this.binding.write(this.data.get(info.dataId).id, values);
+    return info;
+  }
+
+  /** The same data under another shape: what tfjs's reshape is. The caller owns one reference. */
+  alias(info: TensorInfo, shape: readonly number[]): TensorInfo {
+    this.incRef(info.dataId);
+    return { dataId: info.dataId, shape: shape as number[], dtype: info.dtype };
+  }
+
+  private put(dataId: DataId, size: number, dtype: NativeDType, refCount: number): number {
+    const bytes = size * (dtype === 'bool' ? 1 : 4);
+    const id = this.binding.allocate(bytes);
+    this.data.set(dataId, { id, dtype, bytes, refCount });
+    return id;
+  }
+
+  // --- tfjs's storage contract
+
+  override write(values: BackendValues, shape: number[], dtype: DataType): DataId {
+    const dataId = {};
+    this.move(dataId, values, shape, dtype, 1);
+    return dataId;
+  }
+
+  override move(dataId: DataId, values: BackendValues, shape: number[], dtype: DataType, refCount: number): void {
+    if (dtype === 'string') {
+      this.data.set(dataId, { id: 0, dtype, bytes: 0, values, refCount });
+      return;
+    }
+    if (dtype === 'complex64') {
+      const { real, imag } = values as unknown as { real: BackendValues; imag: BackendValues };
+      const part = (v: BackendValues): TensorInfo => ({
+        dataId: this.write(v, shape, 'float32'),
+        shape,
+        dtype: 'float32',
+      });
+      this.data.set(dataId, {
+        id: 0,
+        dtype,
+        bytes: 0,
+        complexTensorInfos: { real: part(real), imag: part(imag) },
+        refCount,
+      });
+      return;
+    }
+    const id = this.put(dataId, tf.util.sizeFromShape(shape), dtype as NativeDType, refCount);
+    this.binding.write(id, toNative(values, dtype as NativeDType));
+  }
+
+  override readSync(dataId: DataId): BackendValues {
+    const { id, dtype, values, complexTensorInfos } = this.data.get(dataId);
+    if (values) return values;
+    if (complexTensorInfos) {
+      const { real, imag } = complexTensorInfos;
+      return tf.backend_util.mergeRealAndImagArrays(
+        this.readSync(real.dataId) as Float32Array,
+        this.readSync(imag.dataId) as Float32Array,
+      );
+    }
+    const copy = this.binding.read(id);
+    if (dtype === 'float32') return new Float32Array(copy);
+    return dtype === 'int32' ? new Int32Array(copy) : new Uint8Array(copy);
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- tfjs's contract
+  override async read(dataId: DataId): Promise<BackendValues> {
+    return this.readSync(dataId);
+  }
+
+  /** Keeps a pair of float32 tensors as one complex64 tensor; takes over one reference to each. */
+  makeComplex(real: TensorInfo, imag: TensorInfo): TensorInfo {
+    const dataId = {};
+    this.data.set(dataId, { id: 0, dtype: 'complex64', bytes: 0, complexTensorInfos: { real, imag }, refCount: 1 });
+    return { dataId, shape: real.shape, dtype: 'complex64' };
+  }
+
+  /** The parts of a complex64 tensor, still owned by it. */
+  complexParts(info: TensorInfo): { real: TensorInfo; imag: TensorInfo } {
+    const parts = this.data.get(info.dataId).complexTensorInfos;
+    if (!parts) throw new Error('Not a complex64 tensor.');
+    return parts;
+  }
+
+  override disposeData(dataId: DataId, force = false): boolean {
+    if (!this.data.has(dataId)) return true;
+    const entry = this.data.get(dataId);
+    entry.refCount--;
+    if (!force && entry.refCount > 0) return false;
+    if (entry.complexTensorInfos) {
+      this.disposeData(entry.complexTensorInfos.real.dataId, force);
+      this.disposeData(entry.complexTensorInfos.imag.dataId, force);
+    }
+    if (entry.id) this.binding.release(entry.id);
+    this.data.delete(dataId);
+    return true;
+  }
+
+  override refCount(dataId: DataId): number {
+    return this.data.has(dataId) ? this.data.get(dataId).refCount : 0;
+  }
+
+  override incRef(dataId: DataId): void {
+    this.data.get(dataId).refCount++;
+  }
+
+  override numDataIds(): number {
+    return this.data.numDataIds();
+  }
+
+  /** Exact native use; tfjs adds its own tensor counts in tf.memory(). */
+  override memory(): { unreliable: boolean; reasons: string[] } & ReturnType<NativeBinding['memory']> {
+    return { unreliable: false, reasons: [], ...this.binding.memory() };
+  }
+
+  /** Gives memory kept for reuse back to the system. */
+  trim(): void {
+    this.binding.trim();
+  }
+
+  override timerAvailable(): boolean {
+    return true;
+  }
+
+  // eslint-disable-next-line @typescript-eslint/require-await -- tfjs's contract
+  override async time(f: () => void): Promise<{ kernelMs: number }> {
+    const start = performance.now();
+    f();
+    return { kernelMs: performance.now() - start };
+  }
+
+  override floatPrecision(): 16 | 32 {
+    return 32;
+  }
+
+  override epsilon(): number {
+    return 1e-7;
+  }
+
+  override dispose(): void {
+    this.binding.trim();
+  }
+}
+
+function toNative(values: BackendValues, dtype: NativeDType): Float32Array | Int32Array | Uint8Array {
+  if (dtype === 'float32')
+    return values instanceof Float32Array ? values : Float32Array.from(values as ArrayLike<number>);
+  if (dtype === 'int32') return values instanceof Int32Array ? values : Int32Array.from(values as ArrayLike<number>);
+  return values instanceof Uint8Array ? values : Uint8Array.from(values as ArrayLike<number>);
+}
+
+function threadsFromEnvironment(): number {
+  const text = process.env['RAREFACE_THREADS'];
+  if (text === undefined) return availableParallelism();
+  const threads = Number(text);
+  if (!Number.isInteger(threads) || threads < 1 || threads > 256)
+    throw new UserError(`Expected an integer between 1 and 256 for RAREFACE_THREADS but received '${text}'.`);
+  return threads;
+}

@@ -1,0 +1,17 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { backendName } from './kernel.js';
+import { NativeBackend } from './native-backend.js';
+import { unaryKernels } from './kernels/unary.js';
+
+/** Every kernel of the native backend, one list per family (kernels/). */
+const families = [unaryKernels];
+
+let registered = false;
+
+/** Registers the `native` backend and its kernels with tfjs, once, in tfjs's own way. The addon is loaded at first use. */
+export function registerNativeBackend(): void {
+  if (registered) return;
+  registered = true;
+  tf.registerBackend(backendName, () => new NativeBackend(), 4);
+  for (const kernel of families.flat()) tf.registerKernel(kernel);
+}

@@ -1,0 +1,19 @@
+/**
+ * A mistake in what the user gave us: a file, a row, an option. Commands print the message alone,
+ * on one line, and exit with 1; anything else is a defect and keeps its stack.
+ */
+export class UserError extends Error {
+  override readonly name = 'UserError';
+}
+
+/** "Expected integer between 1 and 1000 for size but received 0.1 of type number." */
+export function expected(what: string, expectation: string, actual: unknown): UserError {
+  const shown =
+    typeof actual === 'string' ? `'${actual}'` : typeof actual === 'object' ? JSON.stringify(actual) : String(actual);
+  return new UserError(`Expected ${expectation} for ${what} but received ${shown} of type ${typeof actual}.`);
+}
+
+/** The text of whatever was thrown. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

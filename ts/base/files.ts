@@ -1,0 +1,39 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, open, rename, rm } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { messageOf, UserError } from './errors.js';
+
+/**
+ * Writes a file whole or not at all: to a temporary name beside it, flushed, then renamed.
+ * @throws UserError naming the file when the folder is missing, read-only or full
+ */
+export async function writeAtomic(path: string, data: string | Uint8Array): Promise<void> {
+  const temporary = `${path}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    const file = await open(temporary, 'wx');
+    try {
+      await file.writeFile(data);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(temporary, path);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw new UserError(`Cannot write ${path}: ${messageOf(error)}`);
+  }
+}
+
+/** Makes a folder (and its parents) for output. @throws UserError naming it */
+export async function makeFolder(path: string): Promise<void> {
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (error) {
+    throw new UserError(`Cannot make the folder ${path}: ${messageOf(error)}`);
+  }
+}
+
+/** Makes the folder that `path` lies in. */
+export async function makeParent(path: string): Promise<void> {
+  await makeFolder(dirname(path));
+}
