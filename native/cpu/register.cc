@@ -3,5 +3,11 @@
 
 extern "C" __attribute__((visibility("default"))) void rareface_register(
     rareface::KernelTable* table) {
-  rareface::cpu::register_unary(*table);
+  using namespace rareface::cpu;
+  register_binary(*table);
+  register_copy(*table);
+  register_create(*table);
+  register_reduce(*table);
+  register_softmax(*table);
+  register_unary(*table);
 }

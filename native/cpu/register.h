@@ -5,6 +5,11 @@
 
 namespace rareface::cpu {
 
+void register_binary(KernelTable& table);
+void register_copy(KernelTable& table);
+void register_create(KernelTable& table);
+void register_reduce(KernelTable& table);
+void register_softmax(KernelTable& table);
 void register_unary(KernelTable& table);
 
 }  // namespace rareface::cpu

@@ -10,6 +10,7 @@
 #include <sstream>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 namespace rareface {
 
@@ -44,6 +45,7 @@ struct View {
 class Body {
  public:
   template <class F>
+    requires(!std::is_same_v<std::remove_cv_t<F>, Body>)  // else it would wrap a copy's source
   Body(F& f)  // NOLINT(google-explicit-constructor): lambdas are passed as they stand
       : object_(&f), call_([](void* o, std::int64_t i) { (*static_cast<F*>(o))(i); }) {}
   void operator()(std::int64_t i) const { call_(object_, i); }

@@ -6,7 +6,7 @@ import { loadBinding, type Isa, type NativeBinding } from './binding.js';
 
 /** Number of each dtype on the native side; must match DType in native/runtime/kernel.h. */
 const dtypes = { float32: 0, int32: 1, bool: 2 } as const;
-type NativeDType = keyof typeof dtypes;
+export type NativeDType = keyof typeof dtypes;
 
 interface TensorData {
   /** Native buffer; 0 for a string or complex tensor, whose values stay on the host. */
@@ -38,6 +38,8 @@ export class NativeBackend extends tf.KernelBackend {
   private readonly kernelNumbers: ReadonlyMap<string, number>;
   private operands = new Int32Array(256);
   private attrs = new Float64Array(64);
+  /** References taken by the kernel that is running. */
+  private taken: DataId[] | undefined;
 
   constructor(options: NativeBackendOptions = {}) {
     super();
@@ -92,23 +94,46 @@ export class NativeBackend extends tf.KernelBackend {
     return at;
   }
 
+  /** Runs one kernel's host code; if it throws, every reference that it took is given back. */
+  guard<T>(kernel: () => T): T {
+    const outer = this.taken;
+    const taken: DataId[] = [];
+    this.taken = taken;
+    try {
+      const result = kernel();
+      outer?.push(...taken);
+      return result;
+    } catch (error) {
+      this.taken = undefined;
+      for (const dataId of taken) this.disposeData(dataId);
+      throw error;
+    } finally {
+      this.taken = outer;
+    }
+  }
+
   /** A new uninitialised tensor. */
   makeOutput(shape: readonly number[], dtype: NativeDType): TensorInfo {
     const dataId = {};
     this.put(dataId, tf.util.sizeFromShape(shape as number[]), dtype, 1);
+    this.taken?.push(dataId);
     return { dataId, shape: shape as number[], dtype };
   }
 
   /** A new tensor with these values. */
   makeTensor(shape: readonly number[], dtype: NativeDType, values: Float32Array | Int32Array | Uint8Array): TensorInfo {
-    const info = this.makeOutput(shape, dtype);
-    this.binding.write(this.data.get(info.dataId).id, values);
-    return info;
+    return { dataId: this.write(values, shape as number[], dtype), shape: shape as number[], dtype };
+  }
+
+  /** Gives back one reference to a tensor that a kernel made for itself. */
+  release(info: TensorInfo): void {
+    this.disposeData(info.dataId);
   }
 
   /** The same data under another shape: what tfjs's reshape is. The caller owns one reference. */
   alias(info: TensorInfo, shape: readonly number[]): TensorInfo {
     this.incRef(info.dataId);
+    this.taken?.push(info.dataId);
     return { dataId: info.dataId, shape: shape as number[], dtype: info.dtype };
   }
 
@@ -124,6 +149,7 @@ export class NativeBackend extends tf.KernelBackend {
   override write(values: BackendValues, shape: number[], dtype: DataType): DataId {
     const dataId = {};
     this.move(dataId, values, shape, dtype, 1);
+    this.taken?.push(dataId);
     return dataId;
   }
 
@@ -148,8 +174,12 @@ export class NativeBackend extends tf.KernelBackend {
       });
       return;
     }
-    const id = this.put(dataId, tf.util.sizeFromShape(shape), dtype as NativeDType, refCount);
-    this.binding.write(id, toNative(values, dtype as NativeDType));
+    const size = tf.util.sizeFromShape(shape);
+    const native = toNative(values, dtype as NativeDType);
+    if (native.length !== size)
+      throw new Error(`${native.length} values do not fill a tensor of shape [${shape.join()}] with ${size} elements.`);
+    const id = this.put(dataId, size, dtype as NativeDType, refCount);
+    this.binding.write(id, native);
   }
 
   override readSync(dataId: DataId): BackendValues {
@@ -175,7 +205,10 @@ export class NativeBackend extends tf.KernelBackend {
   /** Keeps a pair of float32 tensors as one complex64 tensor; takes over one reference to each. */
   makeComplex(real: TensorInfo, imag: TensorInfo): TensorInfo {
     const dataId = {};
+    this.forget(real.dataId);
+    this.forget(imag.dataId);
     this.data.set(dataId, { id: 0, dtype: 'complex64', bytes: 0, complexTensorInfos: { real, imag }, refCount: 1 });
+    this.taken?.push(dataId);
     return { dataId, shape: real.shape, dtype: 'complex64' };
   }
 
@@ -188,16 +221,23 @@ export class NativeBackend extends tf.KernelBackend {
 
   override disposeData(dataId: DataId, force = false): boolean {
     if (!this.data.has(dataId)) return true;
+    this.forget(dataId);
     const entry = this.data.get(dataId);
     entry.refCount--;
     if (!force && entry.refCount > 0) return false;
     if (entry.complexTensorInfos) {
-      this.disposeData(entry.complexTensorInfos.real.dataId, force);
-      this.disposeData(entry.complexTensorInfos.imag.dataId, force);
+      this.disposeData(entry.complexTensorInfos.real.dataId);
+      this.disposeData(entry.complexTensorInfos.imag.dataId);
     }
     if (entry.id) this.binding.release(entry.id);
     this.data.delete(dataId);
     return true;
+  }
+
+  /** A reference that the running kernel took is no longer its own. */
+  private forget(dataId: DataId): void {
+    const at = this.taken?.lastIndexOf(dataId) ?? -1;
+    if (at >= 0) this.taken!.splice(at, 1);
   }
 
   override refCount(dataId: DataId): number {

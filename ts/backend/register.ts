@@ -1,10 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { backendName } from './kernel.js';
 import { NativeBackend } from './native-backend.js';
+import { binaryKernels } from './kernels/binary.js';
+import { createKernels } from './kernels/create.js';
+import { movementKernels } from './kernels/movement.js';
+import { reductionKernels } from './kernels/reduction.js';
 import { unaryKernels } from './kernels/unary.js';
 
 /** Every kernel of the native backend, one list per family (kernels/). */
-const families = [unaryKernels];
+const families = [binaryKernels, createKernels, movementKernels, reductionKernels, unaryKernels];
 
 let registered = false;
 
