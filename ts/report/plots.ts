@@ -21,6 +21,11 @@ const panelHeight = 340;
 /** Okabe and Ito's colours, told apart by the colour-blind too. */
 const palette = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000'];
 
+// There is no canvas to measure text with; echarts' own guess is too small for wide fonts.
+echarts.setPlatformAPI({
+  measureText: (text, font) => ({ width: text.length * 0.62 * Number(/(\d+)px/.exec(font ?? '')?.[1] ?? 12) }),
+});
+
 /** Line plots one under another as one SVG: light background, named axes, a legend per panel. */
 export function linePlotsSvg(plots: readonly LinePlot[]): string {
   const chart = echarts.init(null, null, {
