@@ -1,4 +1,5 @@
 import { createRequire } from 'node:module';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { messageOf, UserError } from '../base/errors.js';
 
@@ -24,24 +25,21 @@ export interface NativeBinding {
   trim(): void;
 }
 
-const candidates = ['../../build/Release/rareface.node'];
 let loaded: NativeBinding | undefined;
 
-/** Loads the addon once. @throws UserError that lists what was tried and the command that builds it */
+/**
+ * Loads the addon once: the file that RAREFACE_ADDON names, else the one that `npm install` built.
+ * @throws UserError that names the file, the cause and the command that builds it
+ */
 export function loadBinding(): NativeBinding {
   if (loaded) return loaded;
-  const require = createRequire(import.meta.url);
-  const tried: string[] = [];
-  for (const candidate of candidates) {
-    const path = fileURLToPath(new URL(candidate, import.meta.url));
-    try {
-      loaded = require(path) as NativeBinding;
-      return loaded;
-    } catch (error) {
-      tried.push(`  ${path}: ${messageOf(error).split('\n')[0]}`);
-    }
+  const path =
+    process.env['RAREFACE_ADDON'] ?? fileURLToPath(new URL('../../build/Release/rareface.node', import.meta.url));
+  try {
+    loaded = createRequire(import.meta.url)(resolve(path)) as NativeBinding;
+    return loaded;
+  } catch (error) {
+    const cause = messageOf(error).split('\n')[0];
+    throw new UserError(`The native addon could not be loaded: ${cause} Build it with: npm run build:native`);
   }
-  throw new UserError(
-    `The native addon could not be loaded:\n${tried.join('\n')}\nBuild it with: npm run build:native`,
-  );
 }

@@ -1,0 +1,119 @@
+// Compiles the addon: with CMake through cmake-js, or with node-gyp where there is no CMake.
+import { spawnSync } from 'node:child_process';
+import {
+  closeSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from 'node:fs';
+import { createRequire } from 'node:module';
+import { availableParallelism } from 'node:os';
+import { dirname, join } from 'node:path';
+import { root } from './record.mjs';
+
+const require = createRequire(import.meta.url);
+
+/** A build that failed; the message is for the user and carries the compiler's words. */
+export class BuildError extends Error {}
+
+/** Runs a node script with its output in a log, of which a failure prints the end. */
+function runLogged(script, args, { log, env = {}, cwd = root }) {
+  mkdirSync(dirname(log), { recursive: true });
+  const file = openSync(log, 'w');
+  const run = spawnSync(process.execPath, [script, ...args], {
+    cwd,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', file, file],
+  });
+  closeSync(file);
+  if (run.status === 0) return;
+  const lines = readFileSync(log, 'utf8').trimEnd().split('\n');
+  const firstError = lines.findIndex((line) => /\berror\b|CMake Error|^FAILED/i.test(line));
+  const from = firstError >= 0 ? firstError : Math.max(0, lines.length - 40);
+  const cause = run.signal ? ` (${run.signal}: the machine may be short of memory)` : '';
+  throw new BuildError(
+    `the native build failed${cause}; the whole log is in ${log}\n\n${lines.slice(from, from + 40).join('\n')}\n`,
+  );
+}
+
+/** CMake refuses a cache made by another generator or for another folder: start anew then. */
+function dropForeignCache(output, generator) {
+  const cache = join(output, 'CMakeCache.txt');
+  if (!existsSync(cache)) return;
+  const text = readFileSync(cache, 'utf8');
+  const value = (name) => new RegExp(`^${name}:[A-Z]+=(.*)$`, 'm').exec(text)?.[1];
+  const home = value('CMAKE_HOME_DIRECTORY');
+  if (value('CMAKE_GENERATOR') === generator && home !== undefined && join(home, '/') === root) return;
+  rmSync(cache);
+  rmSync(join(output, 'CMakeFiles'), { recursive: true, force: true });
+}
+
+export function buildWithCmake({ output, isas, tools }) {
+  const generator = tools.ninja ? 'Ninja' : 'Unix Makefiles';
+  const jobs = availableParallelism();
+  console.log(`rareface: building the native addon (CMake, ${generator}, ${jobs} jobs)...`);
+  dropForeignCache(output, generator);
+  runLogged(
+    require.resolve('cmake-js/bin/cmake-js'),
+    ['compile', '--out', output, '--generator', generator, '--parallel', String(jobs)].concat(
+      `--CDRAREFACE_ISAS=${isas.join(';')}`,
+    ),
+    { log: join(output, 'build.log') },
+  );
+}
+
+/**
+ * Headers for node-gyp without a download: N-API's from their npm package, and a common.gypi that
+ * sets what node-gyp's own rules read.
+ */
+function makeNodeDir(folder) {
+  const include = join(folder, 'include', 'node');
+  mkdirSync(include, { recursive: true });
+  cpSync(require('node-api-headers').include_dir, include, { recursive: true });
+  const settings = {
+    variables: { 'openssl_fips%': '', 'v8_enable_sandbox%': 0, 'enable_lto%': 'false' },
+    target_defaults: { default_configuration: 'Release', configurations: { Release: {} } },
+  };
+  writeFileSync(join(include, 'common.gypi'), JSON.stringify(settings, null, 2));
+  return folder;
+}
+
+function nodeGyp() {
+  try {
+    return require.resolve('node-gyp/bin/node-gyp.js');
+  } catch {
+    if (process.env.npm_config_node_gyp) return process.env.npm_config_node_gyp; // the one inside npm
+    throw new BuildError('node-gyp was not found: run this through npm (npm run build:gyp), or install CMake');
+  }
+}
+
+export function buildWithGyp({ output }) {
+  const jobs = availableParallelism();
+  console.log(`rareface: building the native addon (node-gyp, ${jobs} jobs)...`);
+  // node-gyp always works in ./build of the folder that binding.gyp lies in: give it one of its own.
+  const work = join(output, 'gyp');
+  rmSync(work, { recursive: true, force: true });
+  mkdirSync(work, { recursive: true });
+  for (const name of ['binding.gyp', 'native', 'package.json']) symlinkSync(join(root, name), join(work, name));
+  runLogged(
+    nodeGyp(),
+    ['rebuild', '--release', '--jobs', String(jobs), '--nodedir', makeNodeDir(join(output, 'node'))].concat(
+      '--force-process-config',
+    ),
+    {
+      log: join(output, 'build.log'),
+      cwd: work,
+      env: { RAREFACE_NODE_ADDON_API: dirname(require.resolve('node-addon-api')) },
+    },
+  );
+  const release = join(output, 'Release');
+  mkdirSync(release, { recursive: true });
+  for (const name of readdirSync(join(work, 'build', 'Release')))
+    if (/\.(node|so)$/.test(name)) cpSync(join(work, 'build', 'Release', name), join(release, name));
+}
