@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expected } from '../base/errors.js';
+import { registerGradients } from './gradients.js';
 import { NativeBackend } from './native-backend.js';
 import { registerNativeBackend } from './register.js';
 
@@ -10,10 +11,12 @@ export type EngineName = (typeof engines)[number];
 /**
  * Makes an engine tfjs's current backend. `native` is this project's addon; `cpu` is tfjs's own
  * plain JavaScript backend, for parity and as a last resort (it is very slow).
+ * Registers the gradients of tfjs's ops.
  * @throws UserError for an unknown name or an addon that does not load
  */
 export async function useEngine(name: EngineName): Promise<void> {
   if (!engines.includes(name)) throw expected('the engine', `one of ${engines.join(', ')}`, name);
+  registerGradients();
   if (name === 'native') {
     registerNativeBackend();
     // tfjs swallows what a backend's constructor throws: construct it again to show the cause.

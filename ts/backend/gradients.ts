@@ -1,0 +1,21 @@
+import { createRequire } from 'node:module';
+import { fileURLToPath } from 'node:url';
+import { messageOf, UserError } from '../base/errors.js';
+
+let registered = false;
+
+/**
+ * Registers the gradients of tfjs's own ops, once. tfjs-core's package leaves them out of what
+ * Node can load, so they are bundled at build time (scripts/bundle-gradients.mjs).
+ * @throws UserError when the bundle is missing
+ */
+export function registerGradients(): void {
+  if (registered) return;
+  const path = fileURLToPath(new URL('../../dist/tfjs-gradients.cjs', import.meta.url));
+  try {
+    createRequire(import.meta.url)(path);
+  } catch (error) {
+    throw new UserError(`Cannot load ${path}: ${messageOf(error).split('\n')[0]}\nBuild it with: npm run build:ts`);
+  }
+  registered = true;
+}
