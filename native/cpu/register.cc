@@ -4,10 +4,14 @@
 extern "C" __attribute__((visibility("default"))) void rareface_register(
     rareface::KernelTable* table) {
   using namespace rareface::cpu;
+  register_batch_norm(*table);
   register_binary(*table);
   register_copy(*table);
   register_create(*table);
+  register_indexed(*table);
+  register_pool(*table);
   register_reduce(*table);
+  register_resize(*table);
   register_softmax(*table);
   register_unary(*table);
 }

@@ -5,10 +5,14 @@
 
 namespace rareface::cpu {
 
+void register_batch_norm(KernelTable& table);
 void register_binary(KernelTable& table);
 void register_copy(KernelTable& table);
 void register_create(KernelTable& table);
+void register_indexed(KernelTable& table);
+void register_pool(KernelTable& table);
 void register_reduce(KernelTable& table);
+void register_resize(KernelTable& table);
 void register_softmax(KernelTable& table);
 void register_unary(KernelTable& table);
 

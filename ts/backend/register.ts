@@ -2,13 +2,33 @@ import * as tf from '@tensorflow/tfjs-core';
 import { backendName } from './kernel.js';
 import { NativeBackend } from './native-backend.js';
 import { binaryKernels } from './kernels/binary.js';
+import { complexKernels } from './kernels/complex.js';
 import { createKernels } from './kernels/create.js';
+import { einsumKernels } from './kernels/einsum.js';
+import { hostKernels } from './kernels/host.js';
+import { imageKernels } from './kernels/image.js';
+import { indexedKernels } from './kernels/indexed.js';
 import { movementKernels } from './kernels/movement.js';
+import { normaliseKernels } from './kernels/normalise.js';
+import { poolKernels } from './kernels/pool.js';
 import { reductionKernels } from './kernels/reduction.js';
 import { unaryKernels } from './kernels/unary.js';
 
 /** Every kernel of the native backend, one list per family (kernels/). */
-const families = [binaryKernels, createKernels, movementKernels, reductionKernels, unaryKernels];
+const families = [
+  binaryKernels,
+  complexKernels,
+  createKernels,
+  einsumKernels,
+  hostKernels,
+  imageKernels,
+  indexedKernels,
+  movementKernels,
+  normaliseKernels,
+  poolKernels,
+  reductionKernels,
+  unaryKernels,
+];
 
 let registered = false;
 
