@@ -29,8 +29,7 @@ const gatherNd = nativeKernel<{ params: TensorInfo; indices: TensorInfo }>(
     const depth = indices.shape.at(-1)!;
     const y = backend.makeOutput([rows, inner], params.dtype as NativeDType);
     const cells = util.sizeFromShape(params.shape) / inner;
-    // Strides are in elements: the native kernel counts cells of `inner` elements.
-    const steps = strides.slice(0, depth).map((stride) => stride / inner);
+    const steps = strides.slice(0, depth);
     backend.run('GatherNd', [seenAs(params, [cells, inner]), seenAs(indices, [rows, depth])], [y], steps);
     return seenAs(y, shape);
   },
@@ -49,7 +48,7 @@ const scatterNd = nativeKernel<{ indices: TensorInfo; updates: TensorInfo }, { s
       'ScatterNd',
       [seenAs(values, [numUpdates, sliceSize]), seenAs(indices, [numUpdates, sliceRank])],
       [y],
-      strides.slice(0, sliceRank).map((stride) => stride / sliceSize),
+      strides.slice(0, sliceRank),
     );
     backend.release(values);
     return seenAs(y, shape);
