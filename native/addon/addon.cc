@@ -3,14 +3,13 @@
 #include <napi.h>
 
 #include <cstring>
-#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "../runtime/cpu_host.h"
 #include "../runtime/kernel_library.h"
 #include "../runtime/memory.h"
-#include "../runtime/thread_pool.h"
 
 namespace rareface {
 namespace {
@@ -22,51 +21,6 @@ std::string own_folder() {
     throw std::runtime_error("the addon cannot find its own folder");
   const std::string path = info.dli_fname;
   return path.substr(0, path.find_last_of('/'));
-}
-
-// Scratch of one kernel call: blocks are kept and handed out again in the next call.
-class Scratch {
- public:
-  void* take(std::size_t bytes) {
-    if (next_ == blocks_.size()) blocks_.push_back({});
-    Block& block = blocks_[next_++];
-    if (block.bytes < bytes) {
-      block = {};  // free first: the peak matters
-      block = {allocate_aligned(bytes), bytes};
-    }
-    return block.memory.get();
-  }
-  void reset() { next_ = 0; }
-
- private:
-  struct Block {
-    AlignedBlock memory;
-    std::size_t bytes = 0;
-  };
-  std::vector<Block> blocks_;
-  std::size_t next_ = 0;
-};
-
-class CpuHost final : public Host {
- public:
-  explicit CpuHost(int threads) : pool_(std::make_unique<ThreadPool>(threads)) {}
-  int threads() const override { return pool_->threads(); }
-  void parallel(std::int64_t count, Body body) override { pool_->parallel(count, body); }
-  void* scratch(std::size_t bytes) override { return scratch_.take(bytes); }
-  void end_call() { scratch_.reset(); }
-  void resize(int threads) { pool_ = std::make_unique<ThreadPool>(threads); }
-
- private:
-  std::unique_ptr<ThreadPool> pool_;
-  Scratch scratch_;
-};
-
-std::string describe(const View& view) {
-  static constexpr const char* kNames[] = {"float32", "int32", "bool"};
-  std::string text = kNames[static_cast<int>(view.dtype)];
-  text += "[";
-  for (int i = 0; i < view.rank; ++i) text += (i ? "," : "") + std::to_string(view.dims[i]);
-  return text + "]";
 }
 
 // One per JS environment (the main thread or a worker).
@@ -192,18 +146,7 @@ class Addon : public Napi::Addon<Addon> {
       call.out_count = outputs;
       call.attrs = attrs.Data();
       call.attr_count = info[3].As<Napi::Number>().Int32Value();
-      call.host = &host;
-      try {
-        entry.kernel(call);
-      } catch (const std::exception& error) {
-        host.end_call();
-        std::string text = "Native kernel " + entry.name + "(";
-        for (int i = 0; i < inputs; ++i) text += (i ? ", " : "") + describe(call.in[i]);
-        text += ") -> (";
-        for (int i = 0; i < outputs; ++i) text += (i ? ", " : "") + describe(call.out[i]);
-        throw std::runtime_error(text + ") failed: " + error.what());
-      }
-      host.end_call();
+      host.run(entry.kernel, call);
     });
   }
 

@@ -13,6 +13,7 @@ constexpr std::size_t kAlignment = 64;
 
 // Four classes a power of two: at most a quarter of a block is unused.
 std::size_t capacity_for(std::size_t bytes) {
+  if (kExactBlocks) return bytes;
   const std::size_t wanted = std::max<std::size_t>(bytes, kAlignment);
   const std::size_t step = std::max<std::size_t>(std::bit_floor(wanted) / 4, kAlignment);
   return (wanted + step - 1) / step * step;
@@ -23,9 +24,8 @@ std::size_t capacity_for(std::size_t bytes) {
 void AlignedFree::operator()(void* p) const { std::free(p); }
 
 AlignedBlock allocate_aligned(std::size_t bytes) {
-  const std::size_t rounded = (bytes + kAlignment - 1) / kAlignment * kAlignment;
-  void* p = std::aligned_alloc(kAlignment, std::max(rounded, kAlignment));
-  if (!p)
+  void* p = nullptr;
+  if (posix_memalign(&p, kAlignment, std::max<std::size_t>(bytes, 1)) != 0)
     throw std::runtime_error("out of memory: no room for " + std::to_string(bytes) + " bytes");
   return AlignedBlock(p);
 }
@@ -60,8 +60,10 @@ void Memory::release(int id) {
   Slot& slot = slots_[static_cast<std::size_t>(id)];
   use_.bytes -= slot.bytes;
   use_.buffers -= 1;
-  use_.pooled_bytes += slot.capacity;
-  pool_[slot.capacity].push_back(std::move(slot.block));
+  if (!kExactBlocks) {
+    use_.pooled_bytes += slot.capacity;
+    pool_[slot.capacity].push_back(std::move(slot.block));
+  }
   slot = {};
   free_ids_.push_back(id);
 }

@@ -9,6 +9,14 @@
 
 namespace rareface {
 
+// Under AddressSanitizer blocks are as large as asked for and never reused, so that it sees every
+// access outside a tensor or after its release.
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kExactBlocks = true;
+#else
+constexpr bool kExactBlocks = false;
+#endif
+
 struct AlignedFree {
   void operator()(void* p) const;
 };

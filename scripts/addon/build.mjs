@@ -54,15 +54,17 @@ function dropForeignCache(output, generator) {
   rmSync(join(output, 'CMakeFiles'), { recursive: true, force: true });
 }
 
-export function buildWithCmake({ output, isas, tools }) {
+/** @param settings further CMake settings, e.g. { RAREFACE_SANITIZE: 'thread' } */
+export function buildWithCmake({ output, isas, tools, settings = {} }) {
   const generator = tools.ninja ? 'Ninja' : 'Unix Makefiles';
   const jobs = availableParallelism();
   console.log(`rareface: building the native addon (CMake, ${generator}, ${jobs} jobs)...`);
+  const defined = Object.entries({ RAREFACE_ISAS: isas.join(';'), ...settings });
   dropForeignCache(output, generator);
   runLogged(
     require.resolve('cmake-js/bin/cmake-js'),
     ['compile', '--out', output, '--generator', generator, '--parallel', String(jobs)].concat(
-      `--CDRAREFACE_ISAS=${isas.join(';')}`,
+      defined.map(([name, value]) => `--CD${name}=${value}`),
     ),
     { log: join(output, 'build.log') },
   );

@@ -1,0 +1,40 @@
+#include "cpu_host.h"
+
+namespace rareface {
+
+void* Scratch::take(std::size_t bytes) {
+  if (next_ == blocks_.size()) blocks_.emplace_back();
+  Block& block = blocks_[next_++];
+  if (block.bytes < bytes || kExactBlocks) {
+    block = {};  // free first: the peak matters
+    block = {allocate_aligned(bytes), bytes};
+  }
+  return block.memory.get();
+}
+
+void CpuHost::run(Kernel kernel, Call& call) {
+  struct FreeScratch {
+    Scratch& scratch;
+    ~FreeScratch() { scratch.reset(); }
+  } const free_scratch{scratch_};
+  call.host = this;
+  try {
+    kernel(call);
+  } catch (const std::exception& error) {
+    std::string text = std::string("Native kernel ") + call.kernel + "(";
+    for (int i = 0; i < call.in_count; ++i) text += (i ? ", " : "") + describe(call.in[i]);
+    text += ") -> (";
+    for (int i = 0; i < call.out_count; ++i) text += (i ? ", " : "") + describe(call.out[i]);
+    throw std::runtime_error(text + ") failed: " + error.what());
+  }
+}
+
+std::string describe(const View& view) {
+  static constexpr const char* kNames[] = {"float32", "int32", "bool"};
+  std::string text = kNames[static_cast<int>(view.dtype)];
+  text += "[";
+  for (int i = 0; i < view.rank; ++i) text += (i ? "," : "") + std::to_string(view.dims[i]);
+  return text + "]";
+}
+
+}  // namespace rareface

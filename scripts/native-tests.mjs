@@ -1,0 +1,74 @@
+// Builds and runs the C++ tests of the native code.
+//
+//   node scripts/native-tests.mjs [--sanitize address|thread] [--report FILE] [GoogleTest flags...]
+//
+// --sanitize address: AddressSanitizer and UBSan over the addon and the kernels as well; then the
+//   JavaScript tests that run on the native backend run with that addon, where every tensor is a
+//   block of its own, so that an access outside one is seen.
+// --sanitize thread: ThreadSanitizer over the thread pool and the memory pool.
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { BuildError, buildWithCmake } from './addon/build.mjs';
+import { root, wantedIsas } from './addon/record.mjs';
+import { findTools, missingToolsMessage } from './addon/tools.mjs';
+
+const { values: options, positionals } = parseArgs({
+  options: { sanitize: { type: 'string' }, report: { type: 'string' } },
+  allowPositionals: true,
+});
+
+const variants = {
+  none: { folder: 'build-native-tests', sanitizers: '', isas: wantedIsas('all') },
+  address: { folder: 'build-asan', sanitizers: 'address,undefined', isas: [wantedIsas('')[0], 'portable'] },
+  thread: { folder: 'build-tsan', sanitizers: 'thread', isas: ['portable'] },
+};
+const variant = variants[options.sanitize ?? 'none'];
+
+function fail(message) {
+  console.error(`rareface: ${message}`);
+  process.exit(1);
+}
+
+/** Runs a command in the open; the script ends where it fails. */
+function run(command, args, env = {}) {
+  const { status, signal } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+  if (status !== 0) fail(`${command} ended with ${signal ?? status}`);
+}
+
+if (!variant) fail(`expected address or thread for --sanitize but received '${options.sanitize}'`);
+const tools = findTools();
+const missing = missingToolsMessage(tools, 'cmake');
+if (missing) fail(missing);
+if (!existsSync('/usr/include/gtest/gtest.h') && !process.env.GTest_DIR && !process.env.GTEST_ROOT)
+  fail('GoogleTest not found. Install it and try again:\n\n    apt-get install -y libgtest-dev\n');
+
+const output = join(root, variant.folder);
+try {
+  const settings = { RAREFACE_NATIVE_TESTS: 'ON', RAREFACE_SANITIZE: variant.sanitizers };
+  buildWithCmake({ output, isas: [...new Set(variant.isas)], tools, settings });
+} catch (error) {
+  if (!(error instanceof BuildError)) throw error;
+  fail(error.message);
+}
+
+const sanitizerOptions = {
+  ASAN_OPTIONS: 'detect_stack_use_after_return=1:strict_init_order=1:allocator_may_return_null=1',
+  UBSAN_OPTIONS: 'print_stacktrace=1',
+  TSAN_OPTIONS: 'halt_on_error=1:allocator_may_return_null=1',
+};
+const report = options.report ? [`--gtest_output=json:${options.report}`] : [];
+run(join(output, 'test/native/native-tests'), ['--gtest_brief=1', ...report, ...positionals], sanitizerOptions);
+
+if (options.sanitize === 'address') {
+  const library = spawnSync(process.env.CXX ?? 'c++', ['-print-file-name=libasan.so'], { encoding: 'utf8' });
+  console.log('rareface: the JavaScript tests of the native backend, with AddressSanitizer');
+  run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/sanitize.config.ts'], {
+    LD_PRELOAD: library.stdout.trim(),
+    RAREFACE_ADDON: join(output, 'Release', 'rareface.node'),
+    // Node itself leaves memory to the system when it ends.
+    ASAN_OPTIONS: 'detect_leaks=0',
+    UBSAN_OPTIONS: 'print_stacktrace=1',
+  });
+}
