@@ -85,7 +85,8 @@ inline float s_round(float x) { return std::nearbyint(x); }  // half to even, as
 inline float s_erf(float x) { return std::erf(x); }
 inline float s_sin(float x) { return std::sin(x); }
 inline float s_cos(float x) { return std::cos(x); }
-inline float s_tan(float x) { return std::tan(x); }
+// Near its poles the float32 function is off by enough to be seen.
+inline float s_tan(float x) { return static_cast<float>(std::tan(static_cast<double>(x))); }
 inline float s_asin(float x) { return std::asin(x); }
 inline float s_acos(float x) { return std::acos(x); }
 inline float s_atan(float x) { return std::atan(x); }

@@ -44,7 +44,10 @@ export function runOnHost(
   };
   const down = (info: TensorInfo): TensorInfo => {
     if (info.dtype !== 'complex64')
-      return hold(host.makeTensorInfo(info.shape, info.dtype, backend.readSync(info.dataId)));
+      // A few of tfjs's kernels read `rank`, which tensors have and TensorInfo does not.
+      return Object.assign(hold(host.makeTensorInfo(info.shape, info.dtype, backend.readSync(info.dataId))), {
+        rank: info.shape.length,
+      });
     const { real, imag } = backend.complexParts(info);
     const complex = tf.getKernel('Complex', 'cpu')!.kernelFunc;
     return hold(

@@ -137,9 +137,13 @@ export class NativeBackend extends tf.KernelBackend {
     return { dataId: info.dataId, shape: shape as number[], dtype: info.dtype };
   }
 
+  /** Native buffers of this backend, for `dispose`. */
+  private readonly buffers = new Set<number>();
+
   private put(dataId: DataId, size: number, dtype: NativeDType, refCount: number): number {
     const bytes = size * (dtype === 'bool' ? 1 : 4);
     const id = this.binding.allocate(bytes);
+    this.buffers.add(id);
     this.data.set(dataId, { id, dtype, bytes, refCount });
     return id;
   }
@@ -229,7 +233,7 @@ export class NativeBackend extends tf.KernelBackend {
       this.disposeData(entry.complexTensorInfos.real.dataId);
       this.disposeData(entry.complexTensorInfos.imag.dataId);
     }
-    if (entry.id) this.binding.release(entry.id);
+    if (this.buffers.delete(entry.id)) this.binding.release(entry.id);
     this.data.delete(dataId);
     return true;
   }
@@ -281,7 +285,10 @@ export class NativeBackend extends tf.KernelBackend {
     return 1e-7;
   }
 
+  /** Frees every tensor's memory: tfjs removes the backend. */
   override dispose(): void {
+    for (const id of this.buffers) this.binding.release(id);
+    this.buffers.clear();
     this.binding.trim();
   }
 }

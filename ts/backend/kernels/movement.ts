@@ -42,7 +42,10 @@ const expandDims = nativeKernel<{ input: TensorInfo }, { dim: number }>(
 
 // --- Elements moved.
 
-function sliceOf(backend: NativeBackend, x: TensorInfo, begin: number[], size: number[]): TensorInfo {
+/** `begin` and `size` may leave out trailing axes, which are taken whole. */
+function sliceOf(backend: NativeBackend, x: TensorInfo, from: number[], to: number[]): TensorInfo {
+  // Typed for a Tensor, but reads the shape alone.
+  const [begin, size] = slice_util.parseSliceParams(x as never, from, to) as [number[], number[]];
   const y = backend.makeOutput(size, dtypeOf(x));
   backend.run('Slice', [x], [y], begin);
   return y;

@@ -39,7 +39,7 @@ function numeric(name: string) {
     );
     if (direct) return y;
     backend.release(input);
-    if (name === 'Exp') return y;
+    if (name === 'Exp' || name === 'LeakyRelu') return y; // float32 whatever comes in, as in tfjs
     const result = castTo(backend, y, x.dtype);
     backend.release(y);
     return result;
