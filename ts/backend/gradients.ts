@@ -1,3 +1,5 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
 import { messageOf, UserError } from '../base/errors.js';
@@ -17,5 +19,15 @@ export function registerGradients(): void {
   } catch (error) {
     throw new UserError(`Cannot load ${path}: ${messageOf(error).split('\n')[0]}\nBuild it with: npm run build:ts`);
   }
+  tf.registerGradient(leakyRelu);
   registered = true;
 }
+
+/** tfjs's own compares and selects, which has no second gradient; gradient penalties need one. */
+const leakyRelu: tf.GradConfig = {
+  kernelName: tf.LeakyRelu,
+  inputsToSave: ['x'],
+  gradFunc: (dy, [x], attrs) => ({
+    x: () => tf.mul(dy as Tensor, tf.step(x!, (attrs as unknown as tf.LeakyReluAttrs).alpha)),
+  }),
+};
