@@ -9,7 +9,11 @@ export class UserError extends Error {
 /** "Expected integer between 1 and 1000 for size but received 0.1 of type number." */
 export function expected(what: string, expectation: string, actual: unknown): UserError {
   const shown =
-    typeof actual === 'string' ? `'${actual}'` : typeof actual === 'object' ? JSON.stringify(actual) : String(actual as number);
+    typeof actual === 'string'
+      ? `'${actual}'`
+      : typeof actual === 'object'
+        ? JSON.stringify(actual)
+        : String(actual as number);
   return new UserError(`Expected ${expectation} for ${what} but received ${shown} of type ${typeof actual}.`);
 }
 
