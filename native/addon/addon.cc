@@ -140,10 +140,7 @@ class Addon : public Napi::Addon<Addon> {
 
       Call call;
       call.kernel = entry.name.c_str();
-      call.in = views_.data();
-      call.in_count = inputs;
-      call.out = views_.data() + inputs;
-      call.out_count = outputs;
+      call.bind(views_.data(), inputs, outputs);
       call.attrs = attrs.Data();
       call.attr_count = info[3].As<Napi::Number>().Int32Value();
       host.run(entry.kernel, call);

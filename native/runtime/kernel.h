@@ -14,6 +14,19 @@
 
 namespace rareface {
 
+// Throws std::runtime_error made of the pieces; the host adds the kernel's name and the shapes.
+template <class... Pieces>
+[[noreturn]] void fail(const Pieces&... pieces) {
+  std::ostringstream text;
+  (text << ... << pieces);
+  throw std::runtime_error(text.str());
+}
+
+template <class... Pieces>
+void require(bool holds, const Pieces&... pieces) {
+  if (!holds) fail(pieces...);
+}
+
 // Must match `dtypes` in ts/backend/native-backend.ts.
 enum class DType : std::int32_t { float32 = 0, int32 = 1, boolean = 2 };
 
@@ -69,18 +82,39 @@ class Host {
   virtual void* scratch(std::size_t bytes) = 0;
 };
 
+// The inputs or the outputs of a call; asking for one that is not there throws.
+class Views {
+ public:
+  Views() = default;
+  Views(const View* first, int count) : first_(first), count_(count) {}
+  int size() const { return count_; }
+  const View& operator[](int i) const {
+    if (i < 0 || i >= count_) fail("tensor ", i, " is missing");
+    return first_[i];
+  }
+
+ private:
+  const View* first_ = nullptr;
+  int count_ = 0;
+};
+
 struct Call {
   const char* kernel = "";
-  const View* in = nullptr;
+  Views in;
   int in_count = 0;
-  const View* out = nullptr;
+  Views out;
   int out_count = 0;
   const double* attrs = nullptr;
   int attr_count = 0;
   Host* host = nullptr;
 
+  // `views`: the inputs, then the outputs.
+  void bind(const View* views, int inputs, int outputs) {
+    in = Views(views, in_count = inputs);
+    out = Views(views + inputs, out_count = outputs);
+  }
   double attr(int i) const {
-    if (i >= attr_count) throw std::runtime_error("attribute " + std::to_string(i) + " is missing");
+    if (i < 0 || i >= attr_count) fail("attribute ", i, " is missing");
     return attrs[i];
   }
   std::int64_t attr_int(int i) const { return static_cast<std::int64_t>(attr(i)); }
@@ -93,19 +127,6 @@ class KernelTable {
   virtual ~KernelTable() = default;
   virtual void add(const char* name, Kernel kernel) = 0;
 };
-
-// Throws std::runtime_error made of the pieces; the host adds the kernel's name and the shapes.
-template <class... Pieces>
-[[noreturn]] void fail(const Pieces&... pieces) {
-  std::ostringstream text;
-  (text << ... << pieces);
-  throw std::runtime_error(text.str());
-}
-
-template <class... Pieces>
-void require(bool holds, const Pieces&... pieces) {
-  if (!holds) fail(pieces...);
-}
 
 }  // namespace rareface
 

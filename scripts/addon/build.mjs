@@ -61,13 +61,14 @@ export function buildWithCmake({ output, isas, tools, settings = {} }) {
   console.log(`rareface: building the native addon (CMake, ${generator}, ${jobs} jobs)...`);
   const defined = Object.entries({ RAREFACE_ISAS: isas.join(';'), ...settings });
   dropForeignCache(output, generator);
-  runLogged(
-    require.resolve('cmake-js/bin/cmake-js'),
-    ['compile', '--out', output, '--generator', generator, '--parallel', String(jobs)].concat(
-      defined.map(([name, value]) => `--CD${name}=${value}`),
-    ),
-    { log: join(output, 'build.log') },
+  // Not cmake-js's `compile`: it keeps the settings of an earlier build, and starts all over after
+  // an error.
+  const settled = ['--out', output, '--generator', generator, '--parallel', String(jobs)].concat(
+    defined.map(([name, value]) => `--CD${name}=${value}`),
   );
+  const cmakeJs = require.resolve('cmake-js/bin/cmake-js');
+  runLogged(cmakeJs, ['configure', ...settled], { log: join(output, 'configure.log') });
+  runLogged(cmakeJs, ['build', ...settled], { log: join(output, 'build.log') });
 }
 
 /**

@@ -102,18 +102,14 @@ TEST(KernelList, RefusesANameTwice) {
 
 TEST(CpuHost, NamesTheKernelTheShapesAndTheCause) {
   CpuHost host(1);
-  View in;
-  in.rank = 2;
-  in.dims[0] = 3;
-  in.dims[1] = 4;
-  View out;
-  out.dtype = DType::boolean;
+  View views[2];
+  views[0].rank = 2;
+  views[0].dims[0] = 3;
+  views[0].dims[1] = 4;
+  views[1].dtype = DType::boolean;
   Call call;
   call.kernel = "Odd";
-  call.in = &in;
-  call.in_count = 1;
-  call.out = &out;
-  call.out_count = 1;
+  call.bind(views, 1, 1);
   const std::string text = thrown_by([&] {
     host.run([](const Call& c) { require(c.attr_count == 1, "takes ", 1, " attribute"); }, call);
   });

@@ -1,0 +1,174 @@
+// What the kernel tests share: guarded tensors, and calls of kernels by name on every variant.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <cstring>
+#include <initializer_list>
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "runtime/cpu_host.h"
+#include "runtime/kernel_library.h"
+
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
+namespace rareface::testing {
+
+using Shape = std::vector<std::int64_t>;
+
+// A tensor between two guard zones. A write outside it is found by check_guards(), and under
+// AddressSanitizer every access outside it at once.
+class Tensor {
+ public:
+  explicit Tensor(Shape shape, DType dtype = DType::float32) {
+    view_.dtype = dtype;
+    view_.rank = static_cast<int>(shape.size());
+    for (std::size_t i = 0; i < shape.size(); ++i) view_.dims[i] = shape[i];
+    bytes_ = static_cast<std::size_t>(view_.size()) * size_of(dtype);
+    memory_ = allocate_aligned(bytes_ + 2 * kGuard);
+    std::memset(memory_.get(), kMark, bytes_ + 2 * kGuard);
+    view_.data = start() + kGuard;
+    guard(true);
+  }
+  Tensor(Shape shape, const std::vector<float>& values) : Tensor(std::move(shape)) {
+    EXPECT_EQ(values.size(), static_cast<std::size_t>(view_.size()));
+    std::copy(values.begin(), values.end(), view_.f32_out());
+  }
+  ~Tensor() { guard(false); }
+  Tensor(const Tensor&) = delete;
+  Tensor& operator=(const Tensor&) = delete;
+
+  // Normally distributed values, the same for the same seed.
+  static std::unique_ptr<Tensor> random(Shape shape, unsigned seed) {
+    auto tensor = std::make_unique<Tensor>(std::move(shape));
+    std::mt19937 engine(seed);
+    std::normal_distribution<float> normal;
+    for (std::int64_t i = 0; i < tensor->size(); ++i) tensor->view_.f32_out()[i] = normal(engine);
+    return tensor;
+  }
+
+  const View& view() const { return view_; }
+  std::int64_t size() const { return view_.size(); }
+  float operator[](std::int64_t i) const { return view_.f32()[i]; }
+  std::vector<float> values() const { return {view_.f32(), view_.f32() + size()}; }
+  bool same_bits(const Tensor& other) const {
+    return bytes_ == other.bytes_ && std::memcmp(view_.data, other.view_.data, bytes_) == 0;
+  }
+
+  // Fails the test where something was written outside the tensor.
+  void check_guards(const std::string& what) const {
+    guard(false);
+    for (std::size_t i = 0; i < kGuard; ++i) {
+      EXPECT_EQ(start()[i], kMark) << what << " wrote " << kGuard - i << " bytes before";
+      EXPECT_EQ(start()[kGuard + bytes_ + i], kMark) << what << " wrote " << i << " bytes behind";
+    }
+    guard(true);
+  }
+
+ private:
+  static constexpr std::size_t kGuard = 256;
+  static constexpr unsigned char kMark = 0xa5;
+
+  unsigned char* start() const { return static_cast<unsigned char*>(memory_.get()); }
+  void guard([[maybe_unused]] bool on) const {
+#if defined(__SANITIZE_ADDRESS__)
+    if (on) {
+      ASAN_POISON_MEMORY_REGION(start(), kGuard);
+      ASAN_POISON_MEMORY_REGION(start() + kGuard + bytes_, kGuard);
+    } else {
+      ASAN_UNPOISON_MEMORY_REGION(start(), bytes_ + 2 * kGuard);
+    }
+#endif
+  }
+
+  View view_;
+  std::size_t bytes_ = 0;
+  AlignedBlock memory_;
+};
+
+// A kernel library of one instruction set, and a host of some threads.
+class Kernels {
+ public:
+  Kernels(const std::string& isa, int threads) : host_(threads) {
+    open_kernel_library(KERNEL_FOLDER, isa, list_);
+  }
+
+  const KernelList& list() const { return list_; }
+
+  void run(const std::string& name, std::vector<const Tensor*> in, std::vector<const Tensor*> out,
+           std::vector<double> attrs = {}) {
+    std::vector<View> views;
+    for (const Tensor* tensor : in) views.push_back(tensor->view());
+    for (const Tensor* tensor : out) views.push_back(tensor->view());
+    Call call;
+    call.kernel = name.c_str();
+    call.bind(views.data(), static_cast<int>(in.size()), static_cast<int>(out.size()));
+    call.attrs = attrs.data();
+    call.attr_count = static_cast<int>(attrs.size());
+    host_.run(find(name), call);
+    for (const Tensor* tensor : in) tensor->check_guards(name);
+    for (const Tensor* tensor : out) tensor->check_guards(name);
+  }
+
+ private:
+  Kernel find(const std::string& name) const {
+    for (const auto& entry : list_.entries())
+      if (entry.name == name) return entry.kernel;
+    fail("no kernel is called ", name);
+  }
+
+  KernelList list_;
+  CpuHost host_;
+};
+
+// The variants that were built and that this processor can run.
+inline std::vector<std::string> built_isas() {
+  std::vector<std::string> built;
+  for (const auto& isa : supported_isas()) {
+    KernelList list;
+    try {
+      open_kernel_library(KERNEL_FOLDER, isa, list);
+      built.push_back(isa);
+    } catch (const std::runtime_error&) {
+      // Not built.
+    }
+  }
+  return built;
+}
+
+// Tests that run once for every variant, on one and on three threads.
+class KernelTest : public ::testing::TestWithParam<std::string> {
+ protected:
+  Kernels one{GetParam(), 1};
+  Kernels three{GetParam(), 3};
+
+  // Runs on both hosts, expects the same bits from both, and returns the values.
+  std::vector<float> run(const std::string& name, std::vector<const Tensor*> in, Shape shape,
+                         std::vector<double> attrs = {}) {
+    const Tensor a(shape), b(shape);
+    one.run(name, in, {&a}, attrs);
+    three.run(name, in, {&b}, attrs);
+    EXPECT_TRUE(a.same_bits(b)) << name << " depends on the number of threads";
+    return a.values();
+  }
+};
+
+// |actual - expected| <= tolerance * max(1, |expected|), element by element.
+inline void expect_close(const std::vector<float>& actual, const std::vector<float>& expected,
+                         float tolerance, const std::string& what) {
+  ASSERT_EQ(actual.size(), expected.size()) << what;
+  for (std::size_t i = 0; i < actual.size(); ++i)
+    ASSERT_NEAR(actual[i], expected[i], tolerance * std::max(1.0f, std::abs(expected[i])))
+        << what << " at " << i;
+}
+
+}  // namespace rareface::testing
+
+#define INSTANTIATE_KERNEL_TESTS(suite)                                            \
+  INSTANTIATE_TEST_SUITE_P(Isa, suite, ::testing::ValuesIn(testing::built_isas()), \
+                           [](const auto& info) { return info.param; })
