@@ -7,10 +7,18 @@ const t0 = performance.now();
 env.addReporter({
   specDone(r: any) {
     if (r.status === 'passed') report.passed++;
-    else if (r.status === 'failed') report.failed.push({ name: r.fullName, messages: r.failedExpectations.map((e: any) => e.message.slice(0, 300)), stack: r.failedExpectations[0]?.stack?.slice(0,1500) });
+    else if (r.status === 'failed')
+      report.failed.push({
+        name: r.fullName,
+        messages: r.failedExpectations.map((e: any) => e.message.slice(0, 300)),
+        stack: r.failedExpectations[0]?.stack?.slice(0, 1500),
+      });
     else report.pending++;
   },
-  suiteDone(r: any) { if (r.failedExpectations.length) report.failed.push({ name: 'SUITE ' + r.fullName, messages: r.failedExpectations.map((e: any) => e.message) }); },
+  suiteDone(r: any) {
+    if (r.failedExpectations.length)
+      report.failed.push({ name: 'SUITE ' + r.fullName, messages: r.failedExpectations.map((e: any) => e.message) });
+  },
 });
 await env.execute();
 const fs = await import('node:fs');

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expected } from '../base/errors.js';
 import { registerGradients } from './gradients.js';
+import { keepQuiet } from './host-kernel.js';
 import { NativeBackend } from './native-backend.js';
 import { registerNativeBackend } from './register.js';
 
@@ -24,5 +25,6 @@ export async function useEngine(name: EngineName): Promise<void> {
   } else {
     await import('@tensorflow/tfjs-backend-cpu');
     await tf.setBackend('cpu');
+    keepQuiet(tf.backend());
   }
 }

@@ -8,11 +8,15 @@ export type KernelInputs = NamedTensorInfoMap | TensorInfo[];
 
 let cpu: MathBackendCPU | undefined;
 
+/** Else a cpu backend's first tensor prints advice to install tfjs-node. */
+export function keepQuiet(backend: unknown): void {
+  (backend as { firstUse: boolean }).firstUse = false;
+}
+
 function hostBackend(): MathBackendCPU {
   if (!cpu) {
     cpu = new MathBackendCPU();
-    // Else its first tensor prints advice to install tfjs-node.
-    (cpu as unknown as { firstUse: boolean }).firstUse = false;
+    keepQuiet(cpu);
   }
   return cpu;
 }

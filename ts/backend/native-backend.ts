@@ -12,7 +12,6 @@ interface TensorData {
   /** Native buffer; 0 for a string or complex tensor, whose values stay on the host. */
   readonly id: number;
   readonly dtype: DataType;
-  readonly bytes: number;
   readonly values?: BackendValues;
   /** Parts of a complex64 tensor. */
   readonly complexTensorInfos?: { real: TensorInfo; imag: TensorInfo };
@@ -141,10 +140,9 @@ export class NativeBackend extends tf.KernelBackend {
   private readonly buffers = new Set<number>();
 
   private put(dataId: DataId, size: number, dtype: NativeDType, refCount: number): number {
-    const bytes = size * (dtype === 'bool' ? 1 : 4);
-    const id = this.binding.allocate(bytes);
+    const id = this.binding.allocate(size * (dtype === 'bool' ? 1 : 4));
     this.buffers.add(id);
-    this.data.set(dataId, { id, dtype, bytes, refCount });
+    this.data.set(dataId, { id, dtype, refCount });
     return id;
   }
 
@@ -159,7 +157,7 @@ export class NativeBackend extends tf.KernelBackend {
 
   override move(dataId: DataId, values: BackendValues, shape: number[], dtype: DataType, refCount: number): void {
     if (dtype === 'string') {
-      this.data.set(dataId, { id: 0, dtype, bytes: 0, values, refCount });
+      this.data.set(dataId, { id: 0, dtype, values, refCount });
       return;
     }
     if (dtype === 'complex64') {
@@ -172,7 +170,6 @@ export class NativeBackend extends tf.KernelBackend {
       this.data.set(dataId, {
         id: 0,
         dtype,
-        bytes: 0,
         complexTensorInfos: { real: part(real), imag: part(imag) },
         refCount,
       });
@@ -211,7 +208,7 @@ export class NativeBackend extends tf.KernelBackend {
     const dataId = {};
     this.forget(real.dataId);
     this.forget(imag.dataId);
-    this.data.set(dataId, { id: 0, dtype: 'complex64', bytes: 0, complexTensorInfos: { real, imag }, refCount: 1 });
+    this.data.set(dataId, { id: 0, dtype: 'complex64', complexTensorInfos: { real, imag }, refCount: 1 });
     this.taken?.push(dataId);
     return { dataId, shape: real.shape, dtype: 'complex64' };
   }
