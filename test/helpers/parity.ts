@@ -13,7 +13,7 @@ export interface Tolerance {
 export function randomTensor<R extends tf.Rank = tf.Rank>(
   shape: number[],
   seed = 1,
-  { low = -1, high = 1, dtype = 'float32' as 'float32' | 'int32' | 'bool' } = {},
+  { low = -1, high = 1, dtype = 'float32' }: { low?: number; high?: number; dtype?: 'float32' | 'int32' | 'bool' } = {},
 ): tf.Tensor<R> {
   const random = new Philox(seed);
   const values = Float32Array.from({ length: tf.util.sizeFromShape(shape) }, () => {

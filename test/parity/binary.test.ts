@@ -73,7 +73,7 @@ describe.each(shapes)('%s', (_, a, b) => {
     // Not squaredDifference: tfjs's gradient of it forgets to sum over what was broadcast.
     for (const [name, f] of arithmetic.slice(0, 3))
       await expectParity(
-        () => tf.grads((x, y) => tf.sum(tf.square(f(x!, y!))))([randomTensor(a, 1), randomTensor(b, 2)]),
+        () => tf.grads((x, y) => tf.sum(tf.square(f(x, y))))([randomTensor(a, 1), randomTensor(b, 2)]),
         // Sums over up to 40,000 elements; the reference adds in double, ours in float32 blocks.
         { relative: 2e-6, absolute: 1e-4 },
         name,
@@ -108,7 +108,7 @@ describe('less common functions', () => {
     // Of three terms each partial sum is rounded: 1 ulp of a value up to 3.
     await expectParity(() => tf.addN([1, 2, 3].map((seed) => randomTensor([123], seed))), { absolute: 3e-7 });
     await expectParity(
-      () => tf.grads((x, y) => tf.sum(tf.prelu(x!, y!)))([randomTensor(a, 1), randomTensor(a, 2)]),
+      () => tf.grads((x, y) => tf.sum(tf.prelu(x, y)))([randomTensor(a, 1), randomTensor(a, 2)]),
       exact,
     );
   });

@@ -23,8 +23,8 @@ function hostBackend(): MathBackendCPU {
 
 /** Whether any tensor lives on the host alone: native kernels take float32, int32 and bool. */
 export function anyOnHost(inputs: KernelInputs): boolean {
-  for (const input of Object.values(inputs) as (TensorInfo | undefined)[])
-    if (input?.dtype === 'string' || input?.dtype === 'complex64') return true;
+  const all: (TensorInfo | undefined | null)[] = Object.values(inputs);
+  for (const input of all) if (input?.dtype === 'string' || input?.dtype === 'complex64') return true;
   return false;
 }
 
@@ -38,7 +38,8 @@ export function runOnHost(
   attrs: NamedAttrMap | undefined,
   backend: NativeBackend,
 ): TensorInfo | TensorInfo[] {
-  const config = tf.getKernel(kernelName, 'cpu');
+  // Typed as if it always found one.
+  const config = tf.getKernel(kernelName, 'cpu') as KernelConfig | undefined;
   if (!config) throw new Error(`Neither the native backend nor tfjs's cpu backend has the kernel '${kernelName}'.`);
   const host = hostBackend();
   const held: TensorInfo[] = [];
@@ -53,7 +54,7 @@ export function runOnHost(
         rank: info.shape.length,
       });
     const { real, imag } = backend.complexParts(info);
-    const complex = tf.getKernel('Complex', 'cpu')!.kernelFunc;
+    const complex = tf.getKernel('Complex', 'cpu').kernelFunc;
     return hold(
       complex({
         inputs: { real: down({ ...real, shape: info.shape }), imag: down({ ...imag, shape: info.shape }) },

@@ -176,10 +176,10 @@ export class NativeBackend extends tf.KernelBackend {
       return;
     }
     const size = tf.util.sizeFromShape(shape);
-    const native = toNative(values, dtype as NativeDType);
+    const native = toNative(values, dtype);
     if (native.length !== size)
       throw new Error(`${native.length} values do not fill a tensor of shape [${shape.join()}] with ${size} elements.`);
-    const id = this.put(dataId, size, dtype as NativeDType, refCount);
+    const id = this.put(dataId, size, dtype, refCount);
     this.binding.write(id, native);
   }
 

@@ -15,7 +15,7 @@ import { reductionKernels } from './kernels/reduction.js';
 import { unaryKernels } from './kernels/unary.js';
 
 /** Every kernel of the native backend, one list per family (kernels/). */
-const families = [
+export const families = [
   binaryKernels,
   complexKernels,
   createKernels,

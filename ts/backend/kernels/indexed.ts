@@ -10,7 +10,7 @@ const gather = nativeKernel<{ x: TensorInfo; indices: TensorInfo }, { axis: numb
   ({ inputs: { x, indices }, attrs: { axis, batchDims }, backend }) => {
     const at = util.parseAxisParam(axis, x.shape)[0]!;
     // Typed for Tensors, but reads the shapes alone.
-    const info = backend_util.segment_util.collectGatherOpShapeInfo(x as never, indices as never, at, batchDims ?? 0);
+    const info = backend_util.segment_util.collectGatherOpShapeInfo(x, indices, at, batchDims ?? 0);
     const { batchSize: batch, outerSize, dimSize, sliceSize } = info;
     const count = util.sizeFromShape(indices.shape) / batch;
     const y = backend.makeOutput([batch, outerSize, count, sliceSize], x.dtype as NativeDType);
@@ -25,7 +25,7 @@ const gatherNd = nativeKernel<{ params: TensorInfo; indices: TensorInfo }>(
   'GatherNd',
   ({ inputs: { params, indices }, backend }) => {
     // Typed for Tensors, but reads the shapes and dtypes alone.
-    const [shape, rows, inner, strides] = backend_util.prepareAndValidate(params as never, indices as never);
+    const [shape, rows, inner, strides] = backend_util.prepareAndValidate(params, indices);
     const depth = indices.shape.at(-1)!;
     const y = backend.makeOutput([rows, inner], params.dtype as NativeDType);
     const cells = util.sizeFromShape(params.shape) / inner;

@@ -45,7 +45,7 @@ const expandDims = nativeKernel<{ input: TensorInfo }, { dim: number }>(
 /** `begin` and `size` may leave out trailing axes, which are taken whole. */
 function sliceOf(backend: NativeBackend, x: TensorInfo, from: number[], to: number[]): TensorInfo {
   // Typed for a Tensor, but reads the shape alone.
-  const [begin, size] = slice_util.parseSliceParams(x as never, from, to) as [number[], number[]];
+  const [begin, size] = slice_util.parseSliceParams(x, from, to) as [number[], number[]];
   const y = backend.makeOutput(size, dtypeOf(x));
   backend.run('Slice', [x], [y], begin);
   return y;
@@ -55,7 +55,7 @@ const slice = nativeKernel<Unary, { begin: number | number[]; size: number | num
   'Slice',
   ({ inputs: { x }, attrs, backend }) => {
     // Typed for a Tensor, but reads the shape alone.
-    const [begin, size] = slice_util.parseSliceParams(x as never, attrs.begin, attrs.size) as [number[], number[]];
+    const [begin, size] = slice_util.parseSliceParams(x, attrs.begin, attrs.size) as [number[], number[]];
     slice_util.assertParamsValid(x, begin, size);
     return sliceOf(backend, x, begin, size);
   },
@@ -179,7 +179,7 @@ const splitV = nativeKernel<Unary, { numOrSizeSplits: number | number[]; axis: n
   ({ inputs: { x }, attrs: { numOrSizeSplits, axis }, backend }) => {
     const at = util.parseAxisParam(axis, x.shape)[0]!;
     // Typed for a Tensor, but reads the shape alone.
-    const sizes = backend_util.prepareSplitSize(x as never, numOrSizeSplits, at);
+    const sizes = backend_util.prepareSplitSize(x, numOrSizeSplits, at);
     const begin = x.shape.map(() => 0);
     return sizes.map((size) => {
       const part = sliceOf(backend, x, begin, x.shape.with(at, size));
