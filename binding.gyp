@@ -5,20 +5,21 @@
     'runtime_sources': ["<!@(node -p \"require('fs').readdirSync('native/runtime').filter((f) => f.endsWith('.cc')).map((f) => 'native/runtime/' + f).join(' ')\")"],
     'addon_sources': ["<!@(node -p \"require('fs').readdirSync('native/addon').filter((f) => f.endsWith('.cc')).map((f) => 'native/addon/' + f).join(' ')\")"],
     'cpu_sources': ["<!@(node -p \"require('fs').readdirSync('native/cpu').filter((f) => f.endsWith('.cc')).map((f) => 'native/cpu/' + f).join(' ')\")"],
-    'node_addon_api': "<!(node -p \"process.env.RAREFACE_NODE_ADDON_API || require('node-addon-api').include_dir\")",
+    'node_addon_api': "<!(node -p \"require('path').dirname(require.resolve('node-addon-api'))\")",
     'kernel_flags': ['-O3', '-fopenmp-simd', '-ffp-contract=fast'],
   },
   'target_defaults': {
     'cflags': ['-fPIC', '-fvisibility=hidden', '-fno-math-errno', '-fno-trapping-math', '-Wall', '-Wextra', '-Wpedantic', '-Wno-restrict'],
     'cflags_cc': ['-std=c++20', '-fvisibility-inlines-hidden'],
-    'cflags!': ['-Wno-unused-parameter'],
+    # What Node's own common.gypi sets, for a plain `node-gyp rebuild` with its headers.
+    'cflags!': ['-Wno-unused-parameter', '-fno-omit-frame-pointer'],
+    'cflags_cc!': ['-fno-exceptions', '-fno-rtti', '-fno-strict-aliasing', '-std=gnu++14', '-std=gnu++1y', '-std=gnu++17', '-std=gnu++20'],
     'defines': ['NDEBUG'],
   },
   'targets': [
     {
       'target_name': 'rareface',
       'sources': ['<@(runtime_sources)', '<@(addon_sources)'],
-      'include_dirs!': [],
       'cflags_cc': ['-isystem', '<(node_addon_api)', '-O3'],
       'defines': ['NAPI_VERSION=8', 'NAPI_CPP_EXCEPTIONS'],
       'libraries': ['-lpthread', '-ldl'],

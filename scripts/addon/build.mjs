@@ -104,15 +104,16 @@ export function buildWithGyp({ output }) {
   rmSync(work, { recursive: true, force: true });
   mkdirSync(work, { recursive: true });
   for (const name of ['binding.gyp', 'native', 'package.json']) symlinkSync(join(root, name), join(work, name));
+  const nodeDir = makeNodeDir(join(output, 'node'));
   runLogged(
     nodeGyp(),
-    ['rebuild', '--release', '--jobs', String(jobs), '--nodedir', makeNodeDir(join(output, 'node'))].concat(
-      '--force-process-config',
-    ),
+    ['rebuild', '--release', '--jobs', String(jobs), '--nodedir', nodeDir, '--force-process-config'],
     {
       log: join(output, 'build.log'),
       cwd: work,
-      env: { RAREFACE_NODE_ADDON_API: dirname(require.resolve('node-addon-api')) },
+      env: {
+        npm_config_nodedir: nodeDir, // from an .npmrc it would go before the argument
+      },
     },
   );
   const release = join(output, 'Release');
