@@ -66,8 +66,9 @@ void ThreadPool::work() {
     if (now == seen) continue;
     seen = now;
     if (stopping_) return;
-    drain(*loop_.load(std::memory_order_acquire));
-    if (running_.fetch_sub(1, std::memory_order_acq_rel) == 1) running_.notify_one();
+    inside_.fetch_add(1);
+    if (Loop* loop = loop_.load()) drain(*loop);
+    if (inside_.fetch_sub(1) == 1) inside_.notify_one();
   }
 }
 
@@ -78,14 +79,12 @@ void ThreadPool::parallel(std::int64_t count, Body body) {
     return;
   }
   Loop loop(body, count);
-  loop_.store(&loop, std::memory_order_release);
-  running_.store(static_cast<int>(workers_.size()), std::memory_order_release);
+  loop_.store(&loop);
   generation_.fetch_add(1, std::memory_order_release);
   generation_.notify_all();
   drain(loop);
-  for (int left = running_.load(std::memory_order_acquire); left != 0;
-       left = running_.load(std::memory_order_acquire))
-    wait_while(running_, left);
+  loop_.store(nullptr);
+  for (int left = inside_.load(); left != 0; left = inside_.load()) wait_while(inside_, left);
   if (loop.error) std::rethrow_exception(loop.error);
 }
 

@@ -40,7 +40,10 @@ class ThreadPool {
 
   std::vector<std::thread> workers_;
   std::atomic<std::uint32_t> generation_{0};
-  std::atomic<int> running_{0};
+  // A worker counts itself in before it looks for a loop, and the caller takes its loop away before
+  // it looks at the count: so no worker holds a loop that has ended, and the caller waits only for
+  // workers that came in time.
+  std::atomic<int> inside_{0};
   std::atomic<Loop*> loop_{nullptr};
   std::atomic<bool> stopping_{false};
 };
