@@ -55,9 +55,10 @@ To convert(From x) {
 
 template <class From, class To>
 void cast_as(const Call& call) {
-  const From* x = static_cast<const From*>(call.in[0].data);
-  To* y = static_cast<To*>(call.out[0].data);
+  const From* __restrict x = static_cast<const From*>(call.in[0].data);
+  To* __restrict y = static_cast<To*>(call.out[0].data);
   for_blocks(call, call.out[0].size(), kCheapGrain, [&](std::int64_t begin, std::int64_t end) {
+#pragma omp simd
     for (std::int64_t i = begin; i < end; ++i) y[i] = convert<From, To>(x[i]);
   });
 }
@@ -97,7 +98,11 @@ void select_as(const Call& call) {
   const std::int64_t inner = choices ? size / choices : 1;
   if (inner == 1) {
     for_blocks(call, size, kCheapGrain, [&](std::int64_t begin, std::int64_t end) {
-      for (std::int64_t i = begin; i < end; ++i) y[i] = choose[i] ? a[i] : b[i];
+#pragma omp simd
+      for (std::int64_t i = begin; i < end; ++i) {  // by masks: a branch would be guessed wrong
+        const T mask = static_cast<T>(T{0} - static_cast<T>(choose[i] != 0));
+        y[i] = static_cast<T>((a[i] & mask) | (b[i] & ~mask));
+      }
     });
     return;
   }

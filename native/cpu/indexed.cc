@@ -25,8 +25,8 @@ void gather(const Call& call) {
   const auto bytes = static_cast<std::size_t>(x.dims[3]) * size_of(x.dtype);
   const std::int32_t* index = indices.i32();
   for (std::int64_t i = 0; i < indices.size(); ++i)
-    require(index[i] >= 0 && index[i] < axis, "GatherV2: the index value ", index[i], " is not in [0, ",
-            axis - 1, "]");
+    require(index[i] >= 0 && index[i] < axis, "GatherV2: the index value ", index[i],
+            " is not in [0, ", axis - 1, "]");
   const auto* in = static_cast<const std::byte*>(x.data);
   auto* out = static_cast<std::byte*>(y.data);
   for_rows(call, y.dims[0] * y.dims[1] * n, x.dims[3], kCheapGrain,

@@ -2,118 +2,15 @@
 //
 // Floats are added in float32 over short blocks and in double above them: the error does not grow
 // with the size, and the inner loops keep their width.
-#include <limits>
 #include <type_traits>
 
 #include "blocks.h"
-#include "convert.h"
+#include "reduce_ops.h"
 #include "register.h"
 #include "vector_math.h"
 
 namespace rareface::cpu {
 namespace {
-
-// --- Operations. A Block takes a few hundred elements, a Wide takes blocks.
-
-struct SumFloat {
-  using In = float;
-  using Block = float;
-  using Wide = double;
-  using Out = float;
-  static constexpr Block kBlock = 0;
-  static constexpr Wide kWide = 0;
-  static Block step(Block a, In x) { return a + x; }
-  static Vec step(Vec a, Vec x) { return a + x; }
-  static Wide join(Wide a, Wide b) { return a + b; }
-  static Out finish(Wide a, std::int64_t) { return static_cast<float>(a); }
-};
-
-struct MeanFloat : SumFloat {
-  static Out finish(Wide a, std::int64_t count) {
-    return static_cast<float>(a / static_cast<double>(count));
-  }
-};
-
-struct SumInt {
-  using In = std::int32_t;
-  using Block = std::int64_t;
-  using Wide = std::int64_t;
-  using Out = std::int32_t;
-  static constexpr Block kBlock = 0;
-  static constexpr Wide kWide = 0;
-  static Block step(Block a, In x) { return a + x; }
-  static Wide join(Wide a, Wide b) { return a + b; }
-  static Out finish(Wide a, std::int64_t) { return static_cast<std::int32_t>(a); }
-};
-
-template <class T>
-struct Prod {
-  using In = T;
-  using Block = double;
-  using Wide = double;
-  using Out = T;
-  static constexpr Block kBlock = 1;
-  static constexpr Wide kWide = 1;
-  static Block step(Block a, In x) { return a * x; }
-  static Wide join(Wide a, Wide b) { return a * b; }
-  static Out finish(Wide a, std::int64_t) {
-    if constexpr (std::is_same_v<T, float>)
-      return static_cast<float>(a);
-    else
-      return to_int32(a);
-  }
-};
-
-template <class T>
-struct Extreme {
-  using In = T;
-  using Block = T;
-  using Wide = T;
-  using Out = T;
-  static Out finish(Wide a, std::int64_t) { return a; }
-};
-
-// A NaN among the elements makes the result NaN.
-struct MaxFloat : Extreme<float> {
-  static constexpr float kBlock = -std::numeric_limits<float>::infinity();
-  static constexpr float kWide = kBlock;
-  static float step(float a, float x) { return (x > a) | (x != x) ? x : a; }
-  static Vec step(Vec a, Vec x) { return (x > a) | (x != x) ? x : a; }
-  static float join(float a, float b) { return step(a, b); }
-};
-struct MinFloat : Extreme<float> {
-  static constexpr float kBlock = std::numeric_limits<float>::infinity();
-  static constexpr float kWide = kBlock;
-  static float step(float a, float x) { return (x < a) | (x != x) ? x : a; }
-  static Vec step(Vec a, Vec x) { return (x < a) | (x != x) ? x : a; }
-  static float join(float a, float b) { return step(a, b); }
-};
-template <class T>
-struct MaxInt : Extreme<T> {
-  static constexpr T kBlock = std::numeric_limits<T>::min();
-  static constexpr T kWide = kBlock;
-  static T step(T a, T x) { return x > a ? x : a; }
-  static T join(T a, T b) { return step(a, b); }
-};
-template <class T>
-struct MinInt : Extreme<T> {
-  static constexpr T kBlock = std::numeric_limits<T>::max();
-  static constexpr T kWide = kBlock;
-  static T step(T a, T x) { return x < a ? x : a; }
-  static T join(T a, T b) { return step(a, b); }
-};
-struct Any : Extreme<std::uint8_t> {
-  static constexpr std::uint8_t kBlock = 0;
-  static constexpr std::uint8_t kWide = 0;
-  static std::uint8_t step(std::uint8_t a, std::uint8_t x) { return a | (x != 0); }
-  static std::uint8_t join(std::uint8_t a, std::uint8_t b) { return a | b; }
-};
-struct All : Extreme<std::uint8_t> {
-  static constexpr std::uint8_t kBlock = 1;
-  static constexpr std::uint8_t kWide = 1;
-  static std::uint8_t step(std::uint8_t a, std::uint8_t x) { return a & (x != 0); }
-  static std::uint8_t join(std::uint8_t a, std::uint8_t b) { return a & b; }
-};
 
 // --- Geometry: the dimensions with neighbours of one kind merged.
 
@@ -233,44 +130,72 @@ void reduce_inner(const Call& call, const Geometry& g) {
   }
 }
 
-// The innermost dimension is kept: columns are reduced side by side.
+constexpr std::int64_t kColumns = 256;  // reduced side by side
+constexpr std::int64_t kBlockRows = 32;
+
+// Joins the rows [first, last) into wide[0, width); row(r) points to a row.
+template <class Op, class Row>
+void join_rows(typename Op::Wide* wide, std::int64_t width, std::int64_t first, std::int64_t last,
+               Row&& row) {
+  for (std::int64_t r = first; r < last; r += kBlockRows) {
+    typename Op::Block block[kColumns];
+    std::fill(block, block + width, Op::kBlock);
+    for (std::int64_t k = r; k < std::min(last, r + kBlockRows); ++k) {
+      const auto* p = row(k);
+#pragma omp simd
+      for (std::int64_t j = 0; j < width; ++j) block[j] = Op::step(block[j], p[j]);
+    }
+    for (std::int64_t j = 0; j < width; ++j)
+      wide[j] = Op::join(wide[j], static_cast<typename Op::Wide>(block[j]));
+  }
+}
+
+// The same for short rows that lie one behind the other: several count as one long row.
+template <class Op>
+void join_short_rows(typename Op::Wide* wide, std::int64_t n, const typename Op::In* x,
+                     std::int64_t first, std::int64_t last) {
+  const std::int64_t rows_each = kColumns / n, width = rows_each * n;
+  const std::int64_t whole = (last - first) / rows_each;
+  typename Op::Wide many[kColumns];
+  std::fill(many, many + width, Op::kWide);
+  x += first * n;
+  join_rows<Op>(many, width, 0, whole, [&](std::int64_t r) { return x + r * width; });
+  for (std::int64_t j = 0; j < width; ++j) wide[j % n] = Op::join(wide[j % n], many[j]);
+  join_rows<Op>(wide, n, whole * rows_each, last - first,
+                [&](std::int64_t r) { return x + r * n; });
+}
+
+// The innermost dimension is kept.
 template <class Op>
 void reduce_outer(const Call& call, const Geometry& g) {
   using Wide = typename Op::Wide;
-  using Block = typename Op::Block;
-  constexpr std::int64_t kColumns = 256;
-  constexpr std::int64_t kBlockRows = 32;
   const auto* x = static_cast<const typename Op::In*>(call.in[0].data);
   auto* y = static_cast<typename Op::Out*>(call.out[0].data);
   const std::int64_t outer = g.kept.size(), rows = g.reduced.size(), n = g.inner;
   const std::int64_t strips = ceil_div(n, kColumns);
   const std::int64_t rows_each = std::max<std::int64_t>(kBlockRows, kTask / std::min(n, kColumns));
   const std::int64_t groups = ceil_div(rows, rows_each);
+  const bool is_short = n <= kColumns / 4 && g.reduced.count == 1;
   auto* partial = groups == 1 ? nullptr
                               : static_cast<Wide*>(call.host->scratch(
                                     static_cast<std::size_t>(groups * outer * n) * sizeof(Wide)));
   const auto strip = [&](std::int64_t task) {
     const std::int64_t group = task % groups, s = task / groups % strips;
     const std::int64_t o = task / groups / strips;
-    const std::int64_t first = s * kColumns, width = std::min(kColumns, n - first);
-    const auto* base = x + g.kept.at(o) + first;
+    const std::int64_t begin = s * kColumns, width = std::min(kColumns, n - begin);
+    const std::int64_t first = group * rows_each, last = std::min(rows, first + rows_each);
+    const auto* base = x + g.kept.at(o) + begin;
     Wide wide[kColumns];
     std::fill(wide, wide + width, Op::kWide);
-    const std::int64_t last = std::min(rows, (group + 1) * rows_each);
-    for (std::int64_t r = group * rows_each; r < last; r += kBlockRows) {
-      Block block[kColumns];
-      std::fill(block, block + width, Op::kBlock);
-      for (std::int64_t k = r; k < std::min(last, r + kBlockRows); ++k) {
-        const auto* row = base + g.reduced.at(k);
-#pragma omp simd
-        for (std::int64_t j = 0; j < width; ++j) block[j] = Op::step(block[j], row[j]);
-      }
-      for (std::int64_t j = 0; j < width; ++j) wide[j] = Op::join(wide[j], block[j]);
-    }
+    if (is_short)
+      join_short_rows<Op>(wide, n, base, first, last);
+    else
+      join_rows<Op>(wide, width, first, last,
+                    [&](std::int64_t r) { return base + g.reduced.at(r); });
     if (partial) {
-      std::copy_n(wide, width, partial + (group * outer + o) * n + first);
+      std::copy_n(wide, width, partial + (group * outer + o) * n + begin);
     } else {
-      for (std::int64_t j = 0; j < width; ++j) y[o * n + first + j] = Op::finish(wide[j], g.count);
+      for (std::int64_t j = 0; j < width; ++j) y[o * n + begin + j] = Op::finish(wide[j], g.count);
     }
   };
   const std::int64_t tasks = outer * strips * groups;
@@ -330,50 +255,6 @@ void dispatch(const Call& call) {
   fail("this dtype is not supported");
 }
 
-// Index of the first largest (or smallest) element along one axis. Attribute: the axis.
-template <class T, bool largest>
-void arg_extreme(const Call& call) {
-  const View& x = call.in[0];
-  const std::int64_t axis = call.attr_int(0);
-  require(axis >= 0 && axis < x.rank, "axis ", axis, " is out of range");
-  const std::int64_t outer = product(x.dims, 0, static_cast<int>(axis));
-  const std::int64_t n = x.dims[axis];
-  const std::int64_t inner = product(x.dims, static_cast<int>(axis) + 1, x.rank);
-  require(call.out[0].size() == outer * inner, "the output's size should be ", outer * inner);
-  require(n > 0 || outer * inner == 0, "the axis is empty");
-  const T* data = static_cast<const T*>(x.data);
-  std::int32_t* y = call.out[0].i32_out();
-  for_rows(call, outer * inner, n, kTask, [&](std::int64_t begin, std::int64_t end) {
-    for (std::int64_t o = begin; o < end; ++o) {
-      const T* p = data + o / inner * n * inner + o % inner;
-      T best = p[0];
-      std::int32_t at = 0;
-      for (std::int64_t k = 1; k < n; ++k) {
-        const T value = p[k * inner];
-        if (largest ? value > best : value < best) {
-          best = value;
-          at = static_cast<std::int32_t>(k);
-        }
-      }
-      y[o] = at;
-    }
-  });
-}
-
-template <bool largest>
-void arg_kernel(const Call& call) {
-  require_arity(call, 1, 1);
-  require(call.out[0].dtype == DType::int32, "gives int32");
-  switch (call.in[0].dtype) {
-    case DType::float32:
-      return arg_extreme<float, largest>(call);
-    case DType::int32:
-      return arg_extreme<std::int32_t, largest>(call);
-    case DType::boolean:
-      return arg_extreme<std::uint8_t, largest>(call);
-  }
-}
-
 }  // namespace
 
 void register_reduce(KernelTable& table) {
@@ -384,8 +265,6 @@ void register_reduce(KernelTable& table) {
   table.add("Min", dispatch<MinFloat, MinInt<std::int32_t>, MinInt<std::uint8_t>>);
   table.add("All", dispatch<void, void, All>);
   table.add("Any", dispatch<void, void, Any>);
-  table.add("ArgMax", arg_kernel<true>);
-  table.add("ArgMin", arg_kernel<false>);
 }
 
 }  // namespace rareface::cpu

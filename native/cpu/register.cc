@@ -4,6 +4,7 @@
 extern "C" __attribute__((visibility("default"))) void rareface_register(
     rareface::KernelTable* table) {
   using namespace rareface::cpu;
+  register_arg(*table);
   register_batch_norm(*table);
   register_binary(*table);
   register_copy(*table);
@@ -13,5 +14,6 @@ extern "C" __attribute__((visibility("default"))) void rareface_register(
   register_reduce(*table);
   register_resize(*table);
   register_softmax(*table);
+  register_transpose(*table);
   register_unary(*table);
 }

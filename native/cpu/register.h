@@ -5,6 +5,7 @@
 
 namespace rareface::cpu {
 
+void register_arg(KernelTable& table);
 void register_batch_norm(KernelTable& table);
 void register_binary(KernelTable& table);
 void register_copy(KernelTable& table);
@@ -14,6 +15,7 @@ void register_pool(KernelTable& table);
 void register_reduce(KernelTable& table);
 void register_resize(KernelTable& table);
 void register_softmax(KernelTable& table);
+void register_transpose(KernelTable& table);
 void register_unary(KernelTable& table);
 
 }  // namespace rareface::cpu

@@ -103,6 +103,7 @@ void test_kernel(const Call& call) {
   const float* x = call.in[0].f32();
   std::uint8_t* y = call.out[0].u8_out();
   for_blocks(call, call.out[0].size(), kCheapGrain, [&](std::int64_t begin, std::int64_t end) {
+#pragma omp simd
     for (std::int64_t i = begin; i < end; ++i) y[i] = F(x[i]) ? 1 : 0;
   });
 }
