@@ -1,0 +1,62 @@
+#include "conv.h"
+
+#include "conv_gather.h"
+#include "gemm_dot.h"
+
+namespace rareface::cpu {
+namespace {
+
+// How the filter is read as B: element (k, j) of filter position t at
+// t * in_channels * out_channels + k * k_stride + j * col_stride.
+struct Filter {
+  const float* data;
+  std::int64_t width;  // positions in one row
+  std::int64_t position_size;
+  std::int64_t k_stride, col_stride;
+};
+
+void convolve(const Image& source, const Axis& y, const Axis& x, const Filter& filter, float* out,
+              std::int64_t out_height, std::int64_t out_width, std::int64_t out_stride,
+              std::int64_t out_channels, const Epilogue& epilogue, Host& host) {
+  const PixelGather gather(source, y, x, out_height, out_width, host);
+  std::vector<std::int64_t> offsets;
+  for (const auto& ty : y.taps)
+    for (const auto& tx : x.taps)
+      offsets.push_back((ty.index * filter.width + tx.index) * filter.position_size);
+  const RightFactor b{.base = filter.data,
+                      .offsets = offsets.data(),
+                      .taps = static_cast<std::int64_t>(offsets.size()),
+                      .depth = source.channels,
+                      .k_stride = filter.k_stride,
+                      .col_stride = filter.col_stride};
+  const Output output{out, out_stride};
+  if (out_channels <= kFewCols && gather.segments().length >= kLanes)
+    gemm_dot(gather, gather.rows(), gather.segments(), b, out_channels, output, epilogue, host);
+  else
+    gemm_by_rows(gather, gather.rows(), gather.segments(), b, out_channels, output, epilogue, host);
+}
+
+}  // namespace
+
+void conv_forward(const ConvShape& s, const float* x, std::int64_t x_stride, const float* filter,
+                  float* y, std::int64_t y_stride, const Epilogue& epilogue, Host& host) {
+  convolve({x, s.batch, s.in_height, s.in_width, s.in_channels, x_stride},
+           forward_axis(s.out_height, s.filter_height, s.stride_h, s.dilation_h, s.pad_top),
+           forward_axis(s.out_width, s.filter_width, s.stride_w, s.dilation_w, s.pad_left),
+           {filter, s.filter_width, s.in_channels * s.out_channels, s.out_channels, 1}, y,
+           s.out_height, s.out_width, y_stride, s.out_channels, epilogue, host);
+}
+
+void conv_input_grad(const ConvShape& s, const float* dy, std::int64_t dy_stride,
+                     const float* filter, float* dx, std::int64_t dx_stride,
+                     const Epilogue& epilogue, Host& host) {
+  for (std::int64_t py = 0; py < s.stride_h; ++py)
+    for (std::int64_t px = 0; px < s.stride_w; ++px)
+      convolve({dy, s.batch, s.out_height, s.out_width, s.out_channels, dy_stride},
+               backward_axis(s.in_height, s.filter_height, s.stride_h, s.dilation_h, s.pad_top, py),
+               backward_axis(s.in_width, s.filter_width, s.stride_w, s.dilation_w, s.pad_left, px),
+               {filter, s.filter_width, s.in_channels * s.out_channels, 1, s.out_channels}, dx,
+               s.in_height, s.in_width, dx_stride, s.in_channels, epilogue, host);
+}
+
+}  // namespace rareface::cpu

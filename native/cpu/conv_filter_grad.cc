@@ -1,0 +1,96 @@
+#include "conv.h"
+#include "conv_gather.h"
+#include "gemm_columns.h"
+
+namespace rareface::cpu {
+namespace {
+
+constexpr int kWide = 4;  // vectors of a row in add_wide
+
+// sums[j][v] += sum over k of dy[k * dy_stride + j] * table[k][skip + v * kLanes + lane]: the roles
+// of the two factors swapped, for gradients of so few channels that they would fill no vector.
+template <int Channels>
+void add_wide(const float* const* table, std::int64_t count, std::int64_t skip, std::int64_t width,
+              const float* dy, std::int64_t dy_stride, Floats (&sums)[kFewCols][kWide]) {
+  Floats s[Channels][kWide];
+#pragma GCC unroll 4
+  for (int j = 0; j < Channels; ++j)
+#pragma GCC unroll 4
+    for (int v = 0; v < kWide; ++v) s[j][v] = sums[j][v];
+  const bool whole = width >= kWide * kLanes;
+  for (std::int64_t k = 0; k < count; ++k, dy += dy_stride) {
+    const float* from = table[k] + skip;
+    Floats x[kWide];
+    if (whole) {
+#pragma GCC unroll 4
+      for (int v = 0; v < kWide; ++v) x[v] = load(from + v * kLanes);
+    } else {
+#pragma GCC unroll 4
+      for (int v = 0; v < kWide; ++v) {
+        const std::int64_t left = width - v * kLanes;
+        x[v] = left >= kLanes ? load(from + v * kLanes)
+               : left > 0     ? load_part(from + v * kLanes, left)
+                              : Floats{};
+      }
+    }
+#pragma GCC unroll 4
+    for (int j = 0; j < Channels; ++j) {
+      const Floats g = broadcast(dy[j]);
+#pragma GCC unroll 4
+      for (int v = 0; v < kWide; ++v) s[j][v] += g * x[v];
+    }
+  }
+#pragma GCC unroll 4
+  for (int j = 0; j < Channels; ++j)
+#pragma GCC unroll 4
+    for (int v = 0; v < kWide; ++v) sums[j][v] = s[j][v];
+}
+
+void few_channels(const PixelGather& gather, const float* dy, std::int64_t dy_stride,
+                  std::int64_t channels, float* out, bool accumulate, Host& host) {
+  using AddWide = decltype(&add_wide<1>);
+  static constexpr AddWide kAdd[] = {&add_wide<1>, &add_wide<2>, &add_wide<3>, &add_wide<4>};
+  constexpr std::int64_t kCols = kWide * kLanes;
+  const Segments segments = gather.segments();
+  const std::int64_t blocks = ceil_div(segments.length, kCols);
+  auto task = [&](std::int64_t index) {
+    const std::int64_t s = index / blocks;
+    const std::int64_t skip = index % blocks * kCols;
+    const std::int64_t width = std::min(kCols, segments.length - skip);
+    const float* table[columns::kDepth];
+    Floats sums[kFewCols][kWide] = {};
+    for (std::int64_t k = 0; k < gather.rows(); k += columns::kDepth) {
+      const Part now{k, std::min(gather.rows(), k + columns::kDepth)};
+      gather.column(now, s, table);
+      kAdd[channels - 1](table, now.size(), skip, width, dy + k * dy_stride, dy_stride, sums);
+    }
+    for (std::int64_t i = 0; i < width; ++i) {
+      float* to = out + (s * segments.length + skip + i) * channels;
+      for (std::int64_t j = 0; j < channels; ++j) {
+        const float v = sums[j][i / kLanes][i % kLanes];
+        to[j] = accumulate ? to[j] + v : v;
+      }
+    }
+  };
+  host.parallel(segments.count * blocks, task);
+}
+
+}  // namespace
+
+void conv_filter_grad(const ConvShape& s, const float* x, std::int64_t x_stride, const float* dy,
+                      std::int64_t dy_stride, float* dfilter, bool accumulate, Host& host) {
+  const Axis rows =
+      forward_axis(s.out_height, s.filter_height, s.stride_h, s.dilation_h, s.pad_top);
+  const Axis cols = forward_axis(s.out_width, s.filter_width, s.stride_w, s.dilation_w, s.pad_left);
+  const PixelGather gather({x, s.batch, s.in_height, s.in_width, s.in_channels, x_stride}, rows,
+                           cols, s.out_height, s.out_width, host);
+  if (s.out_channels <= kFewCols) {
+    few_channels(gather, dy, dy_stride, s.out_channels, dfilter, accumulate, host);
+    return;
+  }
+  const RightFactor b{.base = dy, .depth = gather.rows(), .k_stride = dy_stride, .col_stride = 1};
+  gemm_by_columns(gather, gather.rows(), gather.segments(), b, s.out_channels,
+                  {dfilter, s.out_channels, accumulate}, host);
+}
+
+}  // namespace rareface::cpu

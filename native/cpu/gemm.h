@@ -1,0 +1,173 @@
+// Matrix products C[rows x cols] = epilogue(A[rows x K] * B[K x cols]), blocked for the caches.
+//
+// A is never copied. Its rows are chains of equal segments that a "gather" finds: for a convolution
+// a row is an output pixel and a segment one filter position's channels, read where they lie in the
+// NHWC input (implicit GEMM). B is packed into panels of one tile's width. A panel stays in L2
+// while the rows stream by; a row's segments stay in L1 while the panels do.
+//
+// Every sum is formed in one fixed order, so how the work is shared out never shows in the result.
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+
+#include "../runtime/kernel.h"
+#include "epilogue.h"
+#include "gemm_tile.h"
+
+namespace rareface::cpu {
+
+constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+
+// The i-th of `parts` nearly equal parts of 0..total.
+struct Part {
+  std::int64_t begin, end;
+  std::int64_t size() const { return end - begin; }
+};
+constexpr Part part_of(std::int64_t total, std::int64_t parts, std::int64_t i) {
+  return {total * i / parts, total * (i + 1) / parts};
+}
+
+// The right factor: `taps` blocks of `depth` rows, block t at base + offsets[t] (or base where
+// there are no offsets). Element (k, j) of a block lies at k * k_stride + j * col_stride, and one
+// of the two strides is 1.
+struct RightFactor {
+  const float* base = nullptr;
+  const std::int64_t* offsets = nullptr;
+  std::int64_t taps = 1;
+  std::int64_t depth = 0;
+  std::int64_t k_stride = 0;
+  std::int64_t col_stride = 1;
+
+  std::int64_t k() const { return taps * depth; }
+};
+
+// Packs rows k0..k1 of columns col0..col0+cols (at most kTileCols) into kTileCols-wide rows; the
+// columns beyond are zero.
+void pack_panel(const RightFactor& b, std::int64_t col0, std::int64_t cols, Part k, float* panel);
+
+// Packs all of B: panel p holds its columns from p * kTileCols at panels + p * b.k() * kTileCols.
+float* pack_panels(const RightFactor& b, std::int64_t cols, Host& host);
+
+// Where products go: row r of C lies at out + pixel(r) * stride, pixel() as the gather says.
+struct Output {
+  float* out = nullptr;
+  std::int64_t stride = 0;
+};
+
+// How the rows of A come: `segments` segments of `length` floats each. A gather has
+//   void pointers(Part rows, Part segments, std::int64_t skip, const float** table) const
+//     table[s * kTileRows + i] = the segment's start + skip (skip < length);
+//   void pixels(Part rows, std::int64_t* pixel) const
+struct Segments {
+  std::int64_t count = 1;
+  std::int64_t length = 0;
+};
+
+namespace gemm {
+
+constexpr std::int64_t kMaxDepth = 2560;      // of K in one pass: a panel of 320 KB in AVX-512
+constexpr std::int64_t kMaxSegments = 64;     // in one pass
+constexpr std::int64_t kPanelBytes = 400000;  // of B in L2
+constexpr std::int64_t kTasks = 24;           // wanted, for balance
+constexpr std::int64_t kMinTiles = 4;         // in a task, so that fetching B pays
+constexpr std::int64_t kMaxTiles = 16;
+
+// K in passes, each a run of whole segments or a part of one.
+struct Passes {
+  Segments segments;
+  std::int64_t count, runs, pieces;
+
+  explicit Passes(Segments s) : segments(s) {
+    pieces = std::max<std::int64_t>(1, ceil_div(s.length, kMaxDepth));
+    const std::int64_t fit =
+        std::clamp<std::int64_t>(kMaxDepth / std::max<std::int64_t>(1, s.length), 1, kMaxSegments);
+    runs = std::max<std::int64_t>(1, pieces > 1 ? s.count : ceil_div(s.count, fit));
+    count = runs * pieces;
+  }
+  Part run(std::int64_t pass) const { return part_of(segments.count, runs, pass / pieces); }
+  Part piece(std::int64_t pass) const { return part_of(segments.length, pieces, pass % pieces); }
+  std::int64_t first_k(std::int64_t pass) const {
+    return run(pass).begin * segments.length + piece(pass).begin;
+  }
+};
+
+// How rows and columns are shared out: tasks = row chunks x column blocks.
+struct Plan {
+  std::int64_t tiles, panels, chunks, blocks;
+
+  Plan(std::int64_t rows, std::int64_t cols, std::int64_t depth)
+      : tiles(ceil_div(rows, kTileRows)), panels(ceil_div(cols, kTileCols)) {
+    const std::int64_t panel_bytes =
+        std::max<std::int64_t>(1, std::min(depth, kMaxDepth)) * kTileCols * 4;
+    const std::int64_t most_chunks = std::max<std::int64_t>(1, tiles / kMinTiles);
+    blocks = ceil_div(panels, std::max<std::int64_t>(1, kPanelBytes / panel_bytes));
+    blocks = std::max(blocks, std::min(panels, ceil_div(kTasks, most_chunks)));
+    chunks = std::max(ceil_div(kTasks, blocks), ceil_div(tiles, kMaxTiles));
+    chunks = std::clamp<std::int64_t>(chunks, 1, most_chunks);
+  }
+};
+
+}  // namespace gemm
+
+// C = epilogue(A * B), see the top of the file. segments.count * segments.length == b.k().
+template <class Gather>
+void gemm_by_rows(const Gather& gather, std::int64_t rows, Segments segments, const RightFactor& b,
+                  std::int64_t cols, const Output& output, const Epilogue& epilogue, Host& host) {
+  if (rows == 0 || cols == 0) return;
+  const gemm::Plan plan(rows, cols, b.k());
+  const gemm::Passes passes(segments);
+  const std::int64_t k = b.k();
+  const bool pack_in_task = plan.chunks == 1;
+  float* panels = pack_in_task ? static_cast<float*>(host.scratch(
+                                     static_cast<std::size_t>(plan.panels * k * kTileCols) * 4))
+                               : pack_panels(b, cols, host);
+  // The sums of a K of several passes rest here in between, one tile after the other.
+  constexpr std::int64_t kTileSize = kTileRows * kTileCols;
+  float* sums = passes.count == 1 ? nullptr
+                                  : static_cast<float*>(host.scratch(static_cast<std::size_t>(
+                                        plan.tiles * plan.panels * kTileSize * 4)));
+  auto task = [&](std::int64_t index) {
+    const Part block = part_of(plan.panels, plan.blocks, index / plan.chunks);
+    const Part chunk = part_of(plan.tiles, plan.chunks, index % plan.chunks);
+    const float* table[gemm::kMaxSegments * kTileRows];
+    alignas(64) float own[kTileSize];
+    std::int64_t pixel[kTileRows];
+    for (std::int64_t pass = 0; pass < passes.count; ++pass) {
+      const Part run = passes.run(pass);
+      const Part piece = passes.piece(pass);
+      const std::int64_t k0 = passes.first_k(pass);
+      const bool last = pass + 1 == passes.count;
+      if (pack_in_task)
+        for (std::int64_t p = block.begin; p < block.end; ++p)
+          pack_panel(b, p * kTileCols, std::min<std::int64_t>(kTileCols, cols - p * kTileCols),
+                     {k0, k0 + run.size() * piece.size()}, panels + (p * k + k0) * kTileCols);
+      for (std::int64_t t = chunk.begin; t < chunk.end; ++t) {
+        const Part tile_rows = part_of(rows, plan.tiles, t);
+        gather.pointers(tile_rows, run, piece.begin, table);
+        if (last) gather.pixels(tile_rows, pixel);
+        for (std::int64_t p = block.begin; p < block.end; ++p) {
+          const std::int64_t col0 = p * kTileCols;
+          const std::int64_t width = std::min<std::int64_t>(kTileCols, cols - col0);
+          float* tile = sums ? sums + (t * plan.panels + p) * kTileSize : own;
+          tile_by_rows(tile_rows.size(), width)(table, run.size(), piece.size(),
+                                                panels + (p * k + k0) * kTileCols, kTileCols, tile,
+                                                pass > 0);
+          if (!last) continue;
+          for (std::int64_t i = 0; i < tile_rows.size(); ++i) {
+            float* out = output.out + pixel[i] * output.stride;
+            const float* residual = epilogue.residual
+                                        ? epilogue.residual + pixel[i] * epilogue.residual_stride
+                                        : nullptr;
+            for (std::int64_t j = 0; j < width; j += kLanes)
+              finish(epilogue, load(tile + i * kTileCols + j), col0 + j,
+                     std::min<std::int64_t>(kLanes, width - j), out, residual);
+          }
+        }
+      }
+    }
+  };
+  host.parallel(plan.blocks * plan.chunks, task);
+}
+
+}  // namespace rareface::cpu

@@ -1,0 +1,127 @@
+// The innermost loops of every matrix product: a tile of the result held in registers.
+//
+// A tile is up to kTileRows x (kTileVectors * kLanes) sums. One factor is broadcast element by
+// element, the other is read a vector at a time, so that each step of K costs one load per row and
+// one per vector for rows * vectors multiply-adds.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <utility>
+
+#include "simd.h"
+
+namespace rareface::cpu {
+
+#if defined(__AVX512F__)
+constexpr int kTileRows = 14;  // 28 sums, 2 columns, 1 broadcast of 32 registers
+#else
+constexpr int kTileRows = 6;  // 12 sums, 2 columns, 1 broadcast of 16 registers
+#endif
+constexpr int kTileVectors = 2;
+constexpr int kTileCols = kTileVectors * kLanes;
+
+// So few columns that a tile of them would be mostly empty: see gemm_dot.h.
+constexpr std::int64_t kFewCols = 4;
+
+// Adds a product to a tile in memory, or starts it; see by_rows and by_columns.
+using TileFunction = void (*)(const float* const* table, std::int64_t, std::int64_t, const float* b,
+                              std::int64_t b_stride, float* tile, bool add);
+
+namespace tile {
+
+template <int Rows, int Vectors>
+struct Sums {
+  Floats v[Rows][Vectors];
+
+  void begin(const float* tile, bool add) {
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 4
+      for (int j = 0; j < Vectors; ++j)
+        v[i][j] = add ? load(tile + i * kTileCols + j * kLanes) : Floats{};
+  }
+  void end(float* tile) const {
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i)
+#pragma GCC unroll 4
+      for (int j = 0; j < Vectors; ++j) store(tile + i * kTileCols + j * kLanes, v[i][j]);
+  }
+};
+
+// tile[i][j] (+)= sum over s, c of table[s * kTileRows + i][c] * b[(s * length + c) * b_stride +
+// j]: row i of the left factor is the chain of its segments.
+template <int Rows, int Vectors>
+void by_rows(const float* const* table, std::int64_t segments, std::int64_t length, const float* b,
+             std::int64_t b_stride, float* tile, bool add) {
+  Sums<Rows, Vectors> sums;
+  sums.begin(tile, add);
+  for (std::int64_t s = 0; s < segments; ++s) {
+    const float* a[Rows];
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) a[i] = table[s * kTileRows + i];
+    for (std::int64_t c = 0; c < length; ++c) {
+      Floats columns[Vectors];
+#pragma GCC unroll 4
+      for (int j = 0; j < Vectors; ++j) columns[j] = load(b + j * kLanes);
+#pragma GCC unroll 16
+      for (int i = 0; i < Rows; ++i) {
+        const Floats x = broadcast(a[i][c]);
+#pragma GCC unroll 4
+        for (int j = 0; j < Vectors; ++j) sums.v[i][j] += x * columns[j];
+      }
+      b += b_stride;
+    }
+  }
+  sums.end(tile);
+}
+
+// tile[i][j] (+)= sum over k < count of table[k][skip + i] * b[k * b_stride + j]: column k of the
+// left factor is contiguous.
+template <int Rows, int Vectors>
+void by_columns(const float* const* table, std::int64_t count, std::int64_t skip, const float* b,
+                std::int64_t b_stride, float* tile, bool add) {
+  Sums<Rows, Vectors> sums;
+  sums.begin(tile, add);
+  for (std::int64_t k = 0; k < count; ++k) {
+    const float* a = table[k] + skip;
+    Floats columns[Vectors];
+#pragma GCC unroll 4
+    for (int j = 0; j < Vectors; ++j) columns[j] = load(b + j * kLanes);
+#pragma GCC unroll 16
+    for (int i = 0; i < Rows; ++i) {
+      const Floats x = broadcast(a[i]);
+#pragma GCC unroll 4
+      for (int j = 0; j < Vectors; ++j) sums.v[i][j] += x * columns[j];
+    }
+    b += b_stride;
+  }
+  sums.end(tile);
+}
+
+template <int Vectors, int... R>
+constexpr std::array<TileFunction, sizeof...(R)> rows_table(std::integer_sequence<int, R...>) {
+  return {&by_rows<R + 1, Vectors>...};
+}
+template <int Vectors, int... R>
+constexpr std::array<TileFunction, sizeof...(R)> columns_table(std::integer_sequence<int, R...>) {
+  return {&by_columns<R + 1, Vectors>...};
+}
+
+using Counts = std::make_integer_sequence<int, kTileRows>;
+
+}  // namespace tile
+
+// The function for a tile of this many rows and columns; columns beyond are computed and unused.
+inline TileFunction tile_by_rows(std::int64_t rows, std::int64_t cols) {
+  static constexpr std::array<TileFunction, kTileRows> kTables[] = {
+      tile::rows_table<1>(tile::Counts{}), tile::rows_table<2>(tile::Counts{})};
+  return kTables[cols > kLanes][static_cast<std::size_t>(rows - 1)];
+}
+inline TileFunction tile_by_columns(std::int64_t rows, std::int64_t cols) {
+  static constexpr std::array<TileFunction, kTileRows> kTables[] = {
+      tile::columns_table<1>(tile::Counts{}), tile::columns_table<2>(tile::Counts{})};
+  return kTables[cols > kLanes][static_cast<std::size_t>(rows - 1)];
+}
+
+}  // namespace rareface::cpu

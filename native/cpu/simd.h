@@ -1,0 +1,99 @@
+// One vector type as wide as the instruction set this file is compiled for, through GCC's vector
+// extensions, so that one source serves all.
+#pragma once
+
+#include <cstdint>
+#include <cstring>
+
+#if defined(__AVX512F__)
+#include <immintrin.h>
+#endif
+
+namespace rareface::cpu {
+
+#if defined(__AVX512F__)
+constexpr int kLanes = 16;
+#elif defined(__AVX__)
+constexpr int kLanes = 8;
+#else
+constexpr int kLanes = 4;
+#endif
+
+using Floats = float __attribute__((vector_size(kLanes * sizeof(float))));
+using Ints = std::int32_t __attribute__((vector_size(kLanes * sizeof(float))));
+
+// Any address.
+inline Floats load(const float* p) {
+  Floats v;
+  std::memcpy(&v, p, sizeof v);
+  return v;
+}
+
+inline void store(float* p, Floats v) { std::memcpy(p, &v, sizeof v); }
+
+// The first n lanes; the others are zero, and not touched in memory.
+inline Floats load_part(const float* p, std::int64_t n) {
+#if defined(__AVX512F__)
+  return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << n) - 1U), p);
+#else
+  Floats v{};
+  for (int l = 0; l < kLanes; ++l)
+    if (l < n) v[l] = p[l];
+  return v;
+#endif
+}
+
+inline void store_part(float* p, Floats v, std::int64_t n) {
+#if defined(__AVX512F__)
+  _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1U << n) - 1U), v);
+#else
+  for (int l = 0; l < kLanes; ++l)
+    if (l < n) p[l] = v[l];
+#endif
+}
+
+// x - 0 is x for every x (-0 and NaN too), and the compiler knows it.
+inline Floats broadcast(float x) { return x - Floats{}; }
+
+// Lane by lane: mask ? a : b, for the masks that comparisons of vectors give.
+inline Floats select(Ints mask, Floats a, Floats b) { return mask ? a : b; }
+
+// The sum of all lanes, halves first: a fixed order.
+inline float sum(Floats v) {
+  float parts[kLanes];
+  store(parts, v);
+  for (int n = kLanes / 2; n > 0; n /= 2)
+    for (int i = 0; i < n; ++i) parts[i] += parts[i + n];
+  return parts[0];
+}
+
+namespace simd {
+
+template <int Step>
+inline void transpose_step(Floats (&v)[kLanes]) {
+  Ints low, high;  // constants once unrolled
+#pragma GCC unroll 16
+  for (int l = 0; l < kLanes; ++l) {
+    low[l] = (l & Step) ? l - Step + kLanes : l;
+    high[l] = (l & Step) ? l + kLanes : l + Step;
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < kLanes; ++i) {
+    if (i & Step) continue;
+    const Floats a = v[i], b = v[i + Step];
+    v[i] = __builtin_shuffle(a, b, low);
+    v[i + Step] = __builtin_shuffle(a, b, high);
+  }
+}
+
+}  // namespace simd
+
+// v[i][j] <-> v[j][i].
+inline void transpose(Floats (&v)[kLanes]) {
+  simd::transpose_step<1>(v);
+  simd::transpose_step<2>(v);
+  if constexpr (kLanes > 4) simd::transpose_step<4>(v);
+  if constexpr (kLanes > 8) simd::transpose_step<8>(v);
+}
+
+}  // namespace rareface::cpu
