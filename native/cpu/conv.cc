@@ -2,6 +2,7 @@
 
 #include "conv_gather.h"
 #include "gemm_dot.h"
+#include "reused_scratch.h"
 
 namespace rareface::cpu {
 namespace {
@@ -50,13 +51,14 @@ void conv_forward(const ConvShape& s, const float* x, std::int64_t x_stride, con
 void conv_input_grad(const ConvShape& s, const float* dy, std::int64_t dy_stride,
                      const float* filter, float* dx, std::int64_t dx_stride,
                      const Epilogue& epilogue, Host& host) {
+  ReusedScratch scratch(host);
   for (std::int64_t py = 0; py < s.stride_h; ++py)
-    for (std::int64_t px = 0; px < s.stride_w; ++px)
+    for (std::int64_t px = 0; px < s.stride_w; ++px, scratch.rewind())
       convolve({dy, s.batch, s.out_height, s.out_width, s.out_channels, dy_stride},
                backward_axis(s.in_height, s.filter_height, s.stride_h, s.dilation_h, s.pad_top, py),
                backward_axis(s.in_width, s.filter_width, s.stride_w, s.dilation_w, s.pad_left, px),
                {filter, s.filter_width, s.in_channels * s.out_channels, 1, s.out_channels}, dx,
-               s.in_height, s.in_width, dx_stride, s.in_channels, epilogue, host);
+               s.in_height, s.in_width, dx_stride, s.in_channels, epilogue, scratch);
 }
 
 }  // namespace rareface::cpu

@@ -11,8 +11,8 @@ constexpr int kWide = 4;  // vectors of a row in add_wide
 // of the two factors swapped, for gradients of so few channels that they would fill no vector.
 template <int Channels>
 void add_wide(const float* const* table, std::int64_t count, std::int64_t skip, std::int64_t width,
-              const float* dy, std::int64_t dy_stride, Floats (&sums)[kFewCols][kWide]) {
-  Floats s[Channels][kWide];
+              const float* dy, std::int64_t dy_stride, Vec (&sums)[kFewCols][kWide]) {
+  Vec s[Channels][kWide];
 #pragma GCC unroll 4
   for (int j = 0; j < Channels; ++j)
 #pragma GCC unroll 4
@@ -20,7 +20,7 @@ void add_wide(const float* const* table, std::int64_t count, std::int64_t skip, 
   const bool whole = width >= kWide * kLanes;
   for (std::int64_t k = 0; k < count; ++k, dy += dy_stride) {
     const float* from = table[k] + skip;
-    Floats x[kWide];
+    Vec x[kWide];
     if (whole) {
 #pragma GCC unroll 4
       for (int v = 0; v < kWide; ++v) x[v] = load(from + v * kLanes);
@@ -30,12 +30,12 @@ void add_wide(const float* const* table, std::int64_t count, std::int64_t skip, 
         const std::int64_t left = width - v * kLanes;
         x[v] = left >= kLanes ? load(from + v * kLanes)
                : left > 0     ? load_part(from + v * kLanes, left)
-                              : Floats{};
+                              : Vec{};
       }
     }
 #pragma GCC unroll 4
     for (int j = 0; j < Channels; ++j) {
-      const Floats g = broadcast(dy[j]);
+      const Vec g = splat(dy[j]);
 #pragma GCC unroll 4
       for (int v = 0; v < kWide; ++v) s[j][v] += g * x[v];
     }
@@ -58,7 +58,7 @@ void few_channels(const PixelGather& gather, const float* dy, std::int64_t dy_st
     const std::int64_t skip = index % blocks * kCols;
     const std::int64_t width = std::min(kCols, segments.length - skip);
     const float* table[columns::kDepth];
-    Floats sums[kFewCols][kWide] = {};
+    Vec sums[kFewCols][kWide] = {};
     for (std::int64_t k = 0; k < gather.rows(); k += columns::kDepth) {
       const Part now{k, std::min(gather.rows(), k + columns::kDepth)};
       gather.column(now, s, table);
@@ -90,7 +90,7 @@ void conv_filter_grad(const ConvShape& s, const float* x, std::int64_t x_stride,
   }
   const RightFactor b{.base = dy, .depth = gather.rows(), .k_stride = dy_stride, .col_stride = 1};
   gemm_by_columns(gather, gather.rows(), gather.segments(), b, s.out_channels,
-                  {dfilter, s.out_channels, accumulate}, host);
+                  {dfilter, s.out_channels}, Epilogue{.accumulate = accumulate}, host);
 }
 
 }  // namespace rareface::cpu

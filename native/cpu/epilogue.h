@@ -1,14 +1,13 @@
 // What is done to a matrix product's result while it is in cache.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 
-#include "simd.h"
+#include "vector_math.h"
 
 namespace rareface::cpu {
 
-// Must match `activations` in ts/backend/kernels/activation.ts.
+// Must match `activations` in ts/backend/kernels/epilogue.ts.
 enum class Activation : std::int32_t {
   linear = 0,
   relu = 1,
@@ -32,15 +31,15 @@ struct Epilogue {
 };
 
 // Comparisons are made so that NaN passes through, as in tfjs.
-inline Floats activate(Floats x, Activation activation, float slope, Floats prelu) {
-  const Floats zero{};
+inline Vec activate(Vec x, Activation activation, float slope, Vec prelu) {
+  const Vec zero{};
   switch (activation) {
     case Activation::linear:
       return x;
     case Activation::relu:
       return select(x < zero, zero, x);
     case Activation::relu6: {
-      const Floats six = broadcast(6.0f);
+      const Vec six = splat(6.0f);
       return select(x < zero, zero, select(x > six, six, x));
     }
     case Activation::leaky_relu:
@@ -48,34 +47,36 @@ inline Floats activate(Floats x, Activation activation, float slope, Floats prel
     case Activation::prelu:
       return select(x < zero, x * prelu, x);
     case Activation::elu:
-      for (int l = 0; l < kLanes; ++l)
-        if (x[l] < 0.0f) x[l] = std::expm1(x[l]);
-      return x;
+      return select(x < zero, expm1(x), x);
     case Activation::sigmoid:
-      for (int l = 0; l < kLanes; ++l) x[l] = 1.0f / (1.0f + std::exp(-x[l]));
-      return x;
+      return sigmoid(x);
   }
   return x;
 }
 
+// Where products go: pixel p lies at data + p * stride.
+struct Output {
+  float* data = nullptr;
+  std::int64_t stride = 0;
+};
+
 // Applies the epilogue to the channels first..first+count of one pixel, count <= kLanes, and
-// stores them. `out` and `residual` point at the pixel's first channel.
-inline void finish(const Epilogue& e, Floats v, std::int64_t first, std::int64_t count, float* out,
-                   const float* residual) {
+// stores them.
+inline void finish(const Epilogue& e, Vec v, std::int64_t first, std::int64_t count,
+                   std::int64_t pixel, const Output& output) {
   const bool whole = count == kLanes;
-  const auto get = [&](const float* p) {
-    return whole ? load(p + first) : load_part(p + first, count);
-  };
-  if (e.bias) v += get(e.bias);
+  const auto get = [&](const float* p) { return whole ? load(p) : load_part(p, count); };
+  float* out = output.data + pixel * output.stride + first;
+  if (e.bias) v += get(e.bias + first);
   if (e.activation != Activation::linear)
-    v = activate(v, e.activation, e.slope, e.prelu ? get(e.prelu) : Floats{});
+    v = activate(v, e.activation, e.slope, e.prelu ? get(e.prelu + first) : Vec{});
   if (e.scale != 1.0f) v *= e.scale;
-  if (residual) v += get(residual);
+  if (e.residual) v += get(e.residual + pixel * e.residual_stride + first);
   if (e.accumulate) v += get(out);
   if (whole)
-    store(out + first, v);
+    store(out, v);
   else
-    store_part(out + first, v, count);
+    store_part(out, v, count);
 }
 
 }  // namespace rareface::cpu

@@ -10,9 +10,7 @@ void copy_rows(const float* b, std::int64_t stride, std::int64_t rows, std::int6
 #pragma GCC unroll 4
     for (int j = 0; j < kTileCols; j += kLanes) {
       const std::int64_t count = cols - j;
-      store(panel + j, count >= kLanes ? load(b + j)
-                       : count > 0     ? load_part(b + j, count)
-                                       : Floats{});
+      store(panel + j, count >= kLanes ? load(b + j) : count > 0 ? load_part(b + j, count) : Vec{});
     }
   }
 }
@@ -23,13 +21,11 @@ void copy_transposed(const float* b, std::int64_t stride, std::int64_t rows, std
   for (std::int64_t i = 0; i < rows; i += kLanes) {
     const std::int64_t depth = std::min<std::int64_t>(kLanes, rows - i);
     for (std::int64_t j = 0; j < kTileCols; j += kLanes) {
-      Floats square[kLanes];
+      Vec square[kLanes];
 #pragma GCC unroll 16
       for (int l = 0; l < kLanes; ++l) {
         const float* from = b + (j + l) * stride + i;
-        square[l] = j + l >= cols     ? Floats{}
-                    : depth == kLanes ? load(from)
-                                      : load_part(from, depth);
+        square[l] = j + l >= cols ? Vec{} : depth == kLanes ? load(from) : load_part(from, depth);
       }
       transpose(square);
       for (std::int64_t l = 0; l < depth; ++l) store(panel + (i + l) * kTileCols + j, square[l]);

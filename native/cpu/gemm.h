@@ -11,13 +11,11 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "../runtime/kernel.h"
+#include "blocks.h"
 #include "epilogue.h"
 #include "gemm_tile.h"
 
 namespace rareface::cpu {
-
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
 
 // The i-th of `parts` nearly equal parts of 0..total.
 struct Part {
@@ -49,16 +47,11 @@ void pack_panel(const RightFactor& b, std::int64_t col0, std::int64_t cols, Part
 // Packs all of B: panel p holds its columns from p * kTileCols at panels + p * b.k() * kTileCols.
 float* pack_panels(const RightFactor& b, std::int64_t cols, Host& host);
 
-// Where products go: row r of C lies at out + pixel(r) * stride, pixel() as the gather says.
-struct Output {
-  float* out = nullptr;
-  std::int64_t stride = 0;
-};
-
 // How the rows of A come: `segments` segments of `length` floats each. A gather has
 //   void pointers(Part rows, Part segments, std::int64_t skip, const float** table) const
 //     table[s * kTileRows + i] = the segment's start + skip (skip < length);
 //   void pixels(Part rows, std::int64_t* pixel) const
+//     pixel[i] = where row rows.begin + i of C goes, see Output
 struct Segments {
   std::int64_t count = 1;
   std::int64_t length = 0;
@@ -154,15 +147,10 @@ void gemm_by_rows(const Gather& gather, std::int64_t rows, Segments segments, co
                                                 panels + (p * k + k0) * kTileCols, kTileCols, tile,
                                                 pass > 0);
           if (!last) continue;
-          for (std::int64_t i = 0; i < tile_rows.size(); ++i) {
-            float* out = output.out + pixel[i] * output.stride;
-            const float* residual = epilogue.residual
-                                        ? epilogue.residual + pixel[i] * epilogue.residual_stride
-                                        : nullptr;
+          for (std::int64_t i = 0; i < tile_rows.size(); ++i)
             for (std::int64_t j = 0; j < width; j += kLanes)
               finish(epilogue, load(tile + i * kTileCols + j), col0 + j,
-                     std::min<std::int64_t>(kLanes, width - j), out, residual);
-          }
+                     std::min<std::int64_t>(kLanes, width - j), pixel[i], output);
         }
       }
     }

@@ -6,13 +6,6 @@
 
 namespace rareface::cpu {
 
-// C, dense but for its row stride; added to if `accumulate`.
-struct Matrix {
-  float* data = nullptr;
-  std::int64_t stride = 0;
-  bool accumulate = false;
-};
-
 namespace columns {
 
 constexpr std::int64_t kDepth = 256;  // of K in one pass: a panel of B of 32 KB in AVX-512
@@ -37,9 +30,11 @@ struct Plan {
 // A has segments.count blocks of segments.length rows. A gather has
 //   void column(Part k, std::int64_t segment, const float** table) const
 //     table[i] = where column k.begin + i of the segment's block starts.
+// Row r of C goes to the output's pixel r.
 template <class Gather>
 void gemm_by_columns(const Gather& gather, std::int64_t k, Segments segments, const RightFactor& b,
-                     std::int64_t cols, const Matrix& out, Host& host) {
+                     std::int64_t cols, const Output& output, const Epilogue& epilogue,
+                     Host& host) {
   using columns::kDepth;
   using columns::kTileSize;
   if (segments.count == 0 || segments.length == 0 || cols == 0) return;
@@ -56,14 +51,12 @@ void gemm_by_columns(const Gather& gather, std::int64_t k, Segments segments, co
     const Part rows = part_of(segments.length, plan.tiles, t);
     const std::int64_t width = std::min<std::int64_t>(kTileCols, cols - p * kTileCols);
     for (std::int64_t i = 0; i < rows.size(); ++i) {
-      float* to = out.data + (s * segments.length + rows.begin + i) * out.stride + p * kTileCols;
       for (std::int64_t j = 0; j < width; j += kLanes) {
-        const std::int64_t count = std::min<std::int64_t>(kLanes, width - j);
-        Floats v = load(tile_at(0, s, p, t) + i * kTileCols + j);
+        Vec v = load(tile_at(0, s, p, t) + i * kTileCols + j);
         for (std::int64_t split = 1; split < plan.splits; ++split)
           v += load(tile_at(split, s, p, t) + i * kTileCols + j);
-        if (out.accumulate) v += load_part(to + j, count);
-        store_part(to + j, v, count);
+        finish(epilogue, v, p * kTileCols + j, std::min<std::int64_t>(kLanes, width - j),
+               s * segments.length + rows.begin + i, output);
       }
     }
   };

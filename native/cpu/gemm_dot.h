@@ -17,23 +17,23 @@ constexpr int rows_for(int cols) {
 template <int Rows, int Cols>
 void tile(const float* const* table, std::int64_t segments, std::int64_t length, const float* b,
           std::int64_t b_stride, float* out, bool add) {
-  Floats sums[Rows][Cols];
+  Vec sums[Rows][Cols];
 #pragma GCC unroll 16
   for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 4
-    for (int j = 0; j < Cols; ++j) sums[i][j] = Floats{};
+    for (int j = 0; j < Cols; ++j) sums[i][j] = Vec{};
   for (std::int64_t s = 0; s < segments; ++s, b += length) {
     const float* a[Rows];
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) a[i] = table[s * kTileRows + i];
     std::int64_t c = 0;
     for (; c + kLanes <= length; c += kLanes) {
-      Floats columns[Cols];
+      Vec columns[Cols];
 #pragma GCC unroll 4
       for (int j = 0; j < Cols; ++j) columns[j] = load(b + j * b_stride + c);
 #pragma GCC unroll 16
       for (int i = 0; i < Rows; ++i) {
-        const Floats x = load(a[i] + c);
+        const Vec x = load(a[i] + c);
 #pragma GCC unroll 4
         for (int j = 0; j < Cols; ++j) sums[i][j] += x * columns[j];
       }
@@ -41,7 +41,7 @@ void tile(const float* const* table, std::int64_t segments, std::int64_t length,
     if (c < length)
 #pragma GCC unroll 16
       for (int i = 0; i < Rows; ++i) {
-        const Floats x = load_part(a[i] + c, length - c);
+        const Vec x = load_part(a[i] + c, length - c);
 #pragma GCC unroll 4
         for (int j = 0; j < Cols; ++j)
           sums[i][j] += x * load_part(b + j * b_stride + c, length - c);
@@ -84,10 +84,7 @@ void gemm(const Gather& gather, std::int64_t rows, Segments segments, const floa
       }
       gather.pixels(tile_rows, pixel);
       for (std::int64_t i = 0; i < tile_rows.size(); ++i)
-        finish(
-            epilogue, load_part(sums + i * Cols, Cols), 0, Cols,
-            output.out + pixel[i] * output.stride,
-            epilogue.residual ? epilogue.residual + pixel[i] * epilogue.residual_stride : nullptr);
+        finish(epilogue, load_part(sums + i * Cols, Cols), 0, Cols, pixel[i], output);
     }
   };
   host.parallel(tasks, task);

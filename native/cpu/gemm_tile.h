@@ -32,14 +32,14 @@ namespace tile {
 
 template <int Rows, int Vectors>
 struct Sums {
-  Floats v[Rows][Vectors];
+  Vec v[Rows][Vectors];
 
   void begin(const float* tile, bool add) {
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i)
 #pragma GCC unroll 4
       for (int j = 0; j < Vectors; ++j)
-        v[i][j] = add ? load(tile + i * kTileCols + j * kLanes) : Floats{};
+        v[i][j] = add ? load(tile + i * kTileCols + j * kLanes) : Vec{};
   }
   void end(float* tile) const {
 #pragma GCC unroll 16
@@ -61,12 +61,12 @@ void by_rows(const float* const* table, std::int64_t segments, std::int64_t leng
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) a[i] = table[s * kTileRows + i];
     for (std::int64_t c = 0; c < length; ++c) {
-      Floats columns[Vectors];
+      Vec columns[Vectors];
 #pragma GCC unroll 4
       for (int j = 0; j < Vectors; ++j) columns[j] = load(b + j * kLanes);
 #pragma GCC unroll 16
       for (int i = 0; i < Rows; ++i) {
-        const Floats x = broadcast(a[i][c]);
+        const Vec x = splat(a[i][c]);
 #pragma GCC unroll 4
         for (int j = 0; j < Vectors; ++j) sums.v[i][j] += x * columns[j];
       }
@@ -85,12 +85,12 @@ void by_columns(const float* const* table, std::int64_t count, std::int64_t skip
   sums.begin(tile, add);
   for (std::int64_t k = 0; k < count; ++k) {
     const float* a = table[k] + skip;
-    Floats columns[Vectors];
+    Vec columns[Vectors];
 #pragma GCC unroll 4
     for (int j = 0; j < Vectors; ++j) columns[j] = load(b + j * kLanes);
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
-      const Floats x = broadcast(a[i]);
+      const Vec x = splat(a[i]);
 #pragma GCC unroll 4
       for (int j = 0; j < Vectors; ++j) sums.v[i][j] += x * columns[j];
     }

@@ -7,9 +7,11 @@ extern "C" __attribute__((visibility("default"))) void rareface_register(
   register_arg(*table);
   register_batch_norm(*table);
   register_binary(*table);
+  register_conv(*table);
   register_copy(*table);
   register_create(*table);
   register_indexed(*table);
+  register_matmul(*table);
   register_pool(*table);
   register_reduce(*table);
   register_resize(*table);

@@ -8,9 +8,11 @@ namespace rareface::cpu {
 void register_arg(KernelTable& table);
 void register_batch_norm(KernelTable& table);
 void register_binary(KernelTable& table);
+void register_conv(KernelTable& table);
 void register_copy(KernelTable& table);
 void register_create(KernelTable& table);
 void register_indexed(KernelTable& table);
+void register_matmul(KernelTable& table);
 void register_pool(KernelTable& table);
 void register_reduce(KernelTable& table);
 void register_resize(KernelTable& table);

@@ -19,31 +19,31 @@ constexpr int kLanes = 8;
 constexpr int kLanes = 4;
 #endif
 
-using Floats = float __attribute__((vector_size(kLanes * sizeof(float))));
-using Ints = std::int32_t __attribute__((vector_size(kLanes * sizeof(float))));
+using Vec = float __attribute__((vector_size(kLanes * sizeof(float))));
+using VecInt = std::int32_t __attribute__((vector_size(kLanes * sizeof(float))));
 
 // Any address.
-inline Floats load(const float* p) {
-  Floats v;
+inline Vec load(const float* p) {
+  Vec v;
   std::memcpy(&v, p, sizeof v);
   return v;
 }
 
-inline void store(float* p, Floats v) { std::memcpy(p, &v, sizeof v); }
+inline void store(float* p, Vec v) { std::memcpy(p, &v, sizeof v); }
 
 // The first n lanes; the others are zero, and not touched in memory.
-inline Floats load_part(const float* p, std::int64_t n) {
+inline Vec load_part(const float* p, std::int64_t n) {
 #if defined(__AVX512F__)
   return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1U << n) - 1U), p);
 #else
-  Floats v{};
+  Vec v{};
   for (int l = 0; l < kLanes; ++l)
     if (l < n) v[l] = p[l];
   return v;
 #endif
 }
 
-inline void store_part(float* p, Floats v, std::int64_t n) {
+inline void store_part(float* p, Vec v, std::int64_t n) {
 #if defined(__AVX512F__)
   _mm512_mask_storeu_ps(p, static_cast<__mmask16>((1U << n) - 1U), v);
 #else
@@ -53,13 +53,13 @@ inline void store_part(float* p, Floats v, std::int64_t n) {
 }
 
 // x - 0 is x for every x (-0 and NaN too), and the compiler knows it.
-inline Floats broadcast(float x) { return x - Floats{}; }
+inline Vec splat(float x) { return x - Vec{}; }
 
 // Lane by lane: mask ? a : b, for the masks that comparisons of vectors give.
-inline Floats select(Ints mask, Floats a, Floats b) { return mask ? a : b; }
+inline Vec select(VecInt mask, Vec a, Vec b) { return mask ? a : b; }
 
 // The sum of all lanes, halves first: a fixed order.
-inline float sum(Floats v) {
+inline float sum(Vec v) {
   float parts[kLanes];
   store(parts, v);
   for (int n = kLanes / 2; n > 0; n /= 2)
@@ -70,8 +70,8 @@ inline float sum(Floats v) {
 namespace simd {
 
 template <int Step>
-inline void transpose_step(Floats (&v)[kLanes]) {
-  Ints low, high;  // constants once unrolled
+inline void transpose_step(Vec (&v)[kLanes]) {
+  VecInt low, high;  // constants once unrolled
 #pragma GCC unroll 16
   for (int l = 0; l < kLanes; ++l) {
     low[l] = (l & Step) ? l - Step + kLanes : l;
@@ -80,7 +80,7 @@ inline void transpose_step(Floats (&v)[kLanes]) {
 #pragma GCC unroll 16
   for (int i = 0; i < kLanes; ++i) {
     if (i & Step) continue;
-    const Floats a = v[i], b = v[i + Step];
+    const Vec a = v[i], b = v[i + Step];
     v[i] = __builtin_shuffle(a, b, low);
     v[i + Step] = __builtin_shuffle(a, b, high);
   }
@@ -89,7 +89,7 @@ inline void transpose_step(Floats (&v)[kLanes]) {
 }  // namespace simd
 
 // v[i][j] <-> v[j][i].
-inline void transpose(Floats (&v)[kLanes]) {
+inline void transpose(Vec (&v)[kLanes]) {
   simd::transpose_step<1>(v);
   simd::transpose_step<2>(v);
   if constexpr (kLanes > 4) simd::transpose_step<4>(v);

@@ -1,6 +1,5 @@
 // Transcendental functions over SIMD vectors, to about 2 ulp, one source for every instruction set.
 //
-// Written on GCC's vector extensions: a Vec is as wide as the widest register of the target.
 // Special values follow IEEE 754: NaN goes through, infinities and signed limits are right.
 // Coefficients: Cephes (expf, logf; S. Moshier); reductions after Cody & Waite.
 #pragma once
@@ -9,39 +8,9 @@
 #include <cstring>
 #include <limits>
 
+#include "simd.h"
+
 namespace rareface::cpu {
-
-#if defined(__AVX512F__)
-constexpr int kLanes = 16;
-#elif defined(__AVX__)
-constexpr int kLanes = 8;
-#else
-constexpr int kLanes = 4;
-#endif
-
-typedef float Vec __attribute__((vector_size(kLanes * sizeof(float))));
-typedef std::int32_t VecInt __attribute__((vector_size(kLanes * sizeof(std::int32_t))));
-
-inline Vec splat(float x) { return Vec{} + x; }
-
-inline Vec load(const float* p) {
-  Vec v;
-  std::memcpy(&v, p, sizeof v);
-  return v;
-}
-
-inline void store(float* p, Vec v) { std::memcpy(p, &v, sizeof v); }
-
-// The first n lanes; the rest are 0.
-inline Vec load_part(const float* p, std::int64_t n) {
-  Vec v{};
-  std::memcpy(&v, p, static_cast<std::size_t>(n) * sizeof(float));
-  return v;
-}
-
-inline void store_part(float* p, Vec v, std::int64_t n) {
-  std::memcpy(p, &v, static_cast<std::size_t>(n) * sizeof(float));
-}
 
 inline VecInt bits_of(Vec v) {
   VecInt bits;

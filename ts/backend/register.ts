@@ -3,11 +3,13 @@ import { backendName } from './kernel.js';
 import { NativeBackend } from './native-backend.js';
 import { binaryKernels } from './kernels/binary.js';
 import { complexKernels } from './kernels/complex.js';
+import { convKernels } from './kernels/conv.js';
 import { createKernels } from './kernels/create.js';
 import { einsumKernels } from './kernels/einsum.js';
 import { hostKernels } from './kernels/host.js';
 import { imageKernels } from './kernels/image.js';
 import { indexedKernels } from './kernels/indexed.js';
+import { matmulKernels } from './kernels/matmul.js';
 import { movementKernels } from './kernels/movement.js';
 import { normaliseKernels } from './kernels/normalise.js';
 import { poolKernels } from './kernels/pool.js';
@@ -18,11 +20,13 @@ import { unaryKernels } from './kernels/unary.js';
 export const families = [
   binaryKernels,
   complexKernels,
+  convKernels,
   createKernels,
   einsumKernels,
   hostKernels,
   imageKernels,
   indexedKernels,
+  matmulKernels,
   movementKernels,
   normaliseKernels,
   poolKernels,

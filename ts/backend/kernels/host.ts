@@ -16,9 +16,9 @@ const names = [
   ...['Bincount', 'DenseBincount', 'BroadcastArgs', 'CropAndResize', 'Diag', 'Draw', 'LRN', 'LRNGrad'],
   ...['Dilation2D', 'Dilation2DBackpropFilter', 'Dilation2DBackpropInput', 'RotateWithOffset', 'Transform'],
   ...['SearchSorted', 'SparseSegmentMean', 'SparseSegmentSum', 'SparseToDense', 'TensorScatterUpdate', 'TopK'],
-  // Convolutions over volumes, and those that have no native kernel yet.
+  // Convolutions over volumes, and those by channel.
   ...['Conv3D', 'Conv3DBackpropFilterV2', 'Conv3DBackpropInputV2'],
-  ...['BatchMatMul', '_FusedMatMul', 'Conv2D', 'Conv2DBackpropFilter', 'Conv2DBackpropInput', 'FusedConv2D'],
+
   ...['DepthwiseConv2dNative', 'DepthwiseConv2dNativeBackpropFilter', 'DepthwiseConv2dNativeBackpropInput'],
   ...['FusedDepthwiseConv2D'],
 ];

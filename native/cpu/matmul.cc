@@ -1,0 +1,115 @@
+// Products of stacks of matrices.
+#include "epilogue_args.h"
+#include "gemm_columns.h"
+#include "gemm_dot.h"
+#include "register.h"
+#include "reused_scratch.h"
+
+namespace rareface::cpu {
+namespace {
+
+// The rows of a dense matrix (see gemm.h), or its columns (see gemm_columns.h), each contiguous.
+struct Lines {
+  const float* data;
+  std::int64_t stride;
+
+  void pointers(Part rows, Part, std::int64_t skip, const float** table) const {
+    for (std::int64_t i = 0; i < rows.size(); ++i)
+      table[i] = data + (rows.begin + i) * stride + skip;
+  }
+  void pixels(Part rows, std::int64_t* pixel) const {
+    for (std::int64_t i = 0; i < rows.size(); ++i) pixel[i] = rows.begin + i;
+  }
+  void column(Part k, std::int64_t, const float** table) const {
+    for (std::int64_t i = 0; i < k.size(); ++i) table[i] = data + (k.begin + i) * stride;
+  }
+};
+
+struct Product {
+  std::int64_t rows, k, cols;
+  bool transpose_a, transpose_b;
+
+  void multiply(const float* a, const float* b, float* out, const Epilogue& epilogue,
+                Host& host) const {
+    const RightFactor right{.base = b,
+                            .depth = k,
+                            .k_stride = transpose_b ? 1 : cols,
+                            .col_stride = transpose_b ? k : 1};
+    const Output output{out, cols};
+    if (transpose_a)
+      gemm_by_columns(Lines{a, rows}, k, {1, rows}, right, cols, output, epilogue, host);
+    else if (cols <= kFewCols && k >= kLanes)
+      gemm_dot(Lines{a, k}, rows, {1, k}, right, cols, output, epilogue, host);
+    else
+      gemm_by_rows(Lines{a, k}, rows, {1, k}, right, cols, output, epilogue, host);
+  }
+};
+
+// The number of the matrix of `v` that broadcasts to matrix `index` of the result.
+std::int64_t matrix_of(const View& v, const View& out, std::int64_t index) {
+  std::int64_t number = 0, stride = 1;
+  for (int i = out.rank - 3; i >= 0; --i) {
+    const std::int64_t at = index % out.dims[i];
+    index /= out.dims[i];
+    const int own = i - (out.rank - v.rank);
+    if (own < 0) continue;
+    if (v.dims[own] != 1) number += at * stride;
+    stride *= v.dims[own];
+  }
+  return number;
+}
+
+void check(const View& v, const View& out, const char* what) {
+  require(v.rank >= 2 && v.rank <= out.rank, what, " has rank ", v.rank);
+  for (int i = 0; i < v.rank - 2; ++i) {
+    const std::int64_t n = out.dims[i + out.rank - v.rank];
+    require(v.dims[i] == n || v.dims[i] == 1, what, " does not broadcast to the result");
+  }
+}
+
+// Attributes: transpose a, transpose b. Stacks broadcast.
+void multiply(const Call& call, const Epilogue& epilogue) {
+  const View &a = call.in[0], &b = call.in[1], &out = call.out[0];
+  check(a, out, "a");
+  check(b, out, "b");
+  for (const View* v : {&a, &b, &out}) require(v->dtype == DType::float32, "takes float32 only");
+  const bool ta = call.attr(0) != 0.0, tb = call.attr(1) != 0.0;
+  const auto last = [](const View& v, int i) { return v.dims[v.rank - i]; };
+  Product p{last(out, 2), last(a, ta ? 2 : 1), last(out, 1), ta, tb};
+  require(
+      last(a, ta ? 1 : 2) == p.rows && last(b, tb ? 1 : 2) == p.k && last(b, tb ? 2 : 1) == p.cols,
+      "the matrices' sizes do not fit");
+  std::int64_t count = product(out.dims, 0, out.rank - 2);
+  if (!ta && product(b.dims, 0, b.rank - 2) == 1 && a.size() == count * p.rows * p.k) {
+    p.rows *= count;  // one tall product
+    count = std::min<std::int64_t>(count, 1);
+  }
+  ReusedScratch scratch(*call.host);
+  for (std::int64_t i = 0; i < count; ++i, scratch.rewind())
+    p.multiply(a.f32() + matrix_of(a, out, i) * p.rows * p.k,
+               b.f32() + matrix_of(b, out, i) * p.k * p.cols, out.f32_out() + i * p.rows * p.cols,
+               epilogue, scratch);
+}
+
+// (a, b) -> a b
+void batch_matmul(const Call& call) {
+  require_arity(call, 2, 1);
+  multiply(call, {});
+}
+
+// (a, b, [bias], [prelu]) -> activation(a b + bias); further attributes: see epilogue_args.h
+void fused_matmul(const Call& call) {
+  require(call.in_count >= 2 && call.out_count == 1, "takes two matrices and options");
+  const View& out = call.out[0];
+  require(out.rank >= 2, "gives matrices");
+  multiply(call, epilogue_of(call, 2, 2, out.dims[out.rank - 1]));
+}
+
+}  // namespace
+
+void register_matmul(KernelTable& table) {
+  table.add("BatchMatMul", batch_matmul);
+  table.add("_FusedMatMul", fused_matmul);
+}
+
+}  // namespace rareface::cpu

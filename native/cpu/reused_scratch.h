@@ -1,0 +1,34 @@
+// Scratch that a kernel takes again and again for like products, one after the other.
+#pragma once
+
+#include <vector>
+
+#include "../runtime/kernel.h"
+
+namespace rareface::cpu {
+
+class ReusedScratch final : public Host {
+ public:
+  explicit ReusedScratch(Host& host) : host_(host) {}
+  int threads() const override { return host_.threads(); }
+  void parallel(std::int64_t count, Body body) override { host_.parallel(count, body); }
+  void* scratch(std::size_t bytes) override {
+    if (next_ == blocks_.size()) blocks_.push_back({});
+    Block& block = blocks_[next_++];
+    if (block.bytes < bytes) block = {host_.scratch(bytes), bytes};
+    return block.memory;
+  }
+  // What was handed out may be handed out again.
+  void rewind() { next_ = 0; }
+
+ private:
+  struct Block {
+    void* memory = nullptr;
+    std::size_t bytes = 0;
+  };
+  Host& host_;
+  std::vector<Block> blocks_;
+  std::size_t next_ = 0;
+};
+
+}  // namespace rareface::cpu
