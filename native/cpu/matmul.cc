@@ -29,6 +29,23 @@ struct Product {
   std::int64_t rows, k, cols;
   bool transpose_a, transpose_b;
 
+  // Exact, wrapping as integers do. For the rare product of integers: not blocked.
+  void multiply(const std::int32_t* a, const std::int32_t* b, std::int32_t* out, Host& host) const {
+    const auto at = [](const std::int32_t* m, std::int64_t i) {
+      return static_cast<std::uint32_t>(m[i]);
+    };
+    auto row = [&](std::int64_t i) {
+      for (std::int64_t j = 0; j < cols; ++j) {
+        std::uint32_t sum = 0;
+        for (std::int64_t l = 0; l < k; ++l)
+          sum += at(a, transpose_a ? l * rows + i : i * k + l) *
+                 at(b, transpose_b ? j * k + l : l * cols + j);
+        out[i * cols + j] = static_cast<std::int32_t>(sum);
+      }
+    };
+    host.parallel(rows, row);
+  }
+
   void multiply(const float* a, const float* b, float* out, const Epilogue& epilogue,
                 Host& host) const {
     const RightFactor right{.base = b,
@@ -72,7 +89,9 @@ void multiply(const Call& call, const Epilogue& epilogue) {
   const View &a = call.in[0], &b = call.in[1], &out = call.out[0];
   check(a, out, "a");
   check(b, out, "b");
-  for (const View* v : {&a, &b, &out}) require(v->dtype == DType::float32, "takes float32 only");
+  const bool ints = a.dtype == DType::int32;
+  require(ints || a.dtype == DType::float32, "takes float32 or int32");
+  require(a.dtype == b.dtype && a.dtype == out.dtype, "takes one dtype");
   const bool ta = call.attr(0) != 0.0, tb = call.attr(1) != 0.0;
   const auto last = [](const View& v, int i) { return v.dims[v.rank - i]; };
   Product p{last(out, 2), last(a, ta ? 2 : 1), last(out, 1), ta, tb};
@@ -85,13 +104,18 @@ void multiply(const Call& call, const Epilogue& epilogue) {
     count = std::min<std::int64_t>(count, 1);
   }
   ReusedScratch scratch(*call.host);
-  for (std::int64_t i = 0; i < count; ++i, scratch.rewind())
-    p.multiply(a.f32() + matrix_of(a, out, i) * p.rows * p.k,
-               b.f32() + matrix_of(b, out, i) * p.k * p.cols, out.f32_out() + i * p.rows * p.cols,
-               epilogue, scratch);
+  for (std::int64_t i = 0; i < count; ++i, scratch.rewind()) {
+    const std::int64_t at_a = matrix_of(a, out, i) * p.rows * p.k;
+    const std::int64_t at_b = matrix_of(b, out, i) * p.k * p.cols;
+    const std::int64_t at_out = i * p.rows * p.cols;
+    if (ints)
+      p.multiply(a.i32() + at_a, b.i32() + at_b, out.i32_out() + at_out, scratch);
+    else
+      p.multiply(a.f32() + at_a, b.f32() + at_b, out.f32_out() + at_out, epilogue, scratch);
+  }
 }
 
-// (a, b) -> a b
+// (a, b) -> a b, float32 or int32
 void batch_matmul(const Call& call) {
   require_arity(call, 2, 1);
   multiply(call, {});
@@ -102,6 +126,7 @@ void fused_matmul(const Call& call) {
   require(call.in_count >= 2 && call.out_count == 1, "takes two matrices and options");
   const View& out = call.out[0];
   require(out.rank >= 2, "gives matrices");
+  require(out.dtype == DType::float32, "takes float32 only");
   multiply(call, epilogue_of(call, 2, 2, out.dims[out.rank - 1]));
 }
 

@@ -10,6 +10,7 @@ extern "C" __attribute__((visibility("default"))) void rareface_register(
   register_conv(*table);
   register_copy(*table);
   register_create(*table);
+  register_depthwise(*table);
   register_indexed(*table);
   register_matmul(*table);
   register_pool(*table);

@@ -11,6 +11,7 @@ void register_binary(KernelTable& table);
 void register_conv(KernelTable& table);
 void register_copy(KernelTable& table);
 void register_create(KernelTable& table);
+void register_depthwise(KernelTable& table);
 void register_indexed(KernelTable& table);
 void register_matmul(KernelTable& table);
 void register_pool(KernelTable& table);

@@ -212,6 +212,49 @@ describe('fused conv2d', () => {
   });
 });
 
+describe('depthwise convolutions', () => {
+  const shapes: [string, number[], number[], 'same' | 'valid' | number, number | [number, number]][] = [
+    ['3x3', [2, 7, 9, 17], [3, 3, 17, 1], 'same', 1],
+    ['a multiplier', [2, 7, 9, 5], [3, 2, 5, 7], 'valid', 1],
+    ['by 2', [1, 9, 8, 33], [3, 3, 33, 1], 1, 2],
+    ['by 2 and 3, a multiplier', [3, 9, 8, 2], [2, 4, 2, 2], 'same', [2, 3]],
+    ['one channel', [2, 20, 20, 1], [5, 5, 1, 3], 2, 1],
+  ];
+  test.each(shapes)('%s', async (_, image, filter, pad, stride) => {
+    const run = () => {
+      const x = randomTensor<tf.Rank.R4>(image, 1);
+      const w = randomTensor<tf.Rank.R4>(filter, 2);
+      const f = (a: tf.Tensor, b: tf.Tensor) =>
+        tf.depthwiseConv2d(a as tf.Tensor4D, b as tf.Tensor4D, stride, pad);
+      const y = f(x, w);
+      return [y, ...tf.grads(f)([x, w], randomTensor(y.shape, 3))];
+    };
+    await expectParity(run, sumOf(400));
+  });
+
+  test('dilated', async () => {
+    const run = () => {
+      const x = randomTensor<tf.Rank.R4>([1, 12, 11, 6], 1);
+      return tf.depthwiseConv2d(x, randomTensor<tf.Rank.R4>([3, 3, 6, 2], 2), 1, 'same', 'NHWC', [2, 3]);
+    };
+    await expectParity(run, sumOf(9));
+  });
+
+  test.each(['relu', 'prelu'] as const)('fused with a bias and %s', async (activation) => {
+    const run = () =>
+      tf.fused.depthwiseConv2d({
+        x: randomTensor<tf.Rank.R4>([2, 6, 5, 19], 1),
+        filter: randomTensor<tf.Rank.R4>([3, 3, 19, 1], 2),
+        strides: 1,
+        pad: 'same',
+        bias: randomTensor([19], 3),
+        activation,
+        ...(activation === 'prelu' ? { preluActivationWeights: randomTensor([19], 4) } : {}),
+      });
+    await expectParity(run, sumOf(9));
+  });
+});
+
 test('results do not depend on what was computed before', async () => {
   const c = cases.find(({ name }) => name === 'many pixels')!;
   const first = await resultsOn('native', () => forwardAndGradients(c));

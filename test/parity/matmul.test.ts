@@ -98,11 +98,15 @@ describe('fused', () => {
   });
 });
 
-test('integers', async () => {
-  const run = () =>
-    tf.matMul(
-      randomTensor([5, 6], 1, { low: -50, high: 50, dtype: 'int32' }),
-      randomTensor([6, 7], 2, { low: -50, high: 50, dtype: 'int32' }),
-    );
+test.each([
+  [false, false],
+  [true, true],
+])('integers, transposed: %s, %s', async (ta, tb) => {
+  const large = { low: -30000, high: 30000, dtype: 'int32' } as const; // products beyond a float32's 24 bits
+  const run = () => {
+    const a = randomTensor<tf.Rank.R3>(ta ? [2, 3, 5] : [2, 5, 3], 1, large);
+    const b = randomTensor<tf.Rank.R3>(tb ? [2, 7, 3] : [2, 3, 7], 2, { low: -20000, high: 20000, dtype: 'int32' });
+    return tf.matMul(a, b, ta, tb);
+  };
   await expectParity(run, {});
 });

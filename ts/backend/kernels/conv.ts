@@ -10,7 +10,7 @@ interface ConvAttrs {
   strides: [number, number] | number;
   pad: 'valid' | 'same' | number | backend_util.ExplicitPadding;
   dataFormat?: 'NHWC' | 'NCHW';
-  dilations?: [number, number] | number;
+  dilations?: [number, number] | number | null;
   dimRoundingMode?: 'floor' | 'round' | 'ceil';
 }
 
@@ -20,7 +20,7 @@ type FusedInputs = { x: TensorInfo; filter: TensorInfo } & Pick<Fused, 'bias' | 
 
 /** The sizes of a convolution, channels last; `shape` is NHWC. */
 function geometry(shape: number[], filterShape: number[], attrs: ConvAttrs, depthwise: boolean) {
-  const { strides, pad, dilations = 1, dimRoundingMode } = attrs;
+  const { strides, pad, dilations, dimRoundingMode } = attrs;
   // Explicit pads come in the order of the tensor's dimensions.
   const padding =
     Array.isArray(pad) && attrs.dataFormat === 'NCHW'
@@ -30,14 +30,14 @@ function geometry(shape: number[], filterShape: number[], attrs: ConvAttrs, dept
     shape as Shape4D,
     filterShape as Shape4D,
     strides,
-    dilations,
+    dilations ?? 1,
     padding,
     dimRoundingMode,
     depthwise,
   );
 }
 
-/** The native attributes (native/cpu/conv_kernels.cc). */
+/** The native attributes (native/cpu/conv_kernels.cc, depthwise.cc). */
 const attributesOf = (info: backend_util.Conv2DInfo): number[] => [
   ...[info.strideHeight, info.strideWidth, info.dilationHeight, info.dilationWidth],
   ...[info.padInfo.top, info.padInfo.left],
@@ -166,4 +166,8 @@ export const convKernels = [
   fused('FusedConv2D', false),
   backpropInput('Conv2DBackpropInput', false),
   backpropFilter('Conv2DBackpropFilter', false),
+  plain('DepthwiseConv2dNative', true),
+  fused('FusedDepthwiseConv2D', true),
+  backpropInput('DepthwiseConv2dNativeBackpropInput', true),
+  backpropFilter('DepthwiseConv2dNativeBackpropFilter', true),
 ];

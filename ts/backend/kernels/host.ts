@@ -16,11 +16,8 @@ const names = [
   ...['Bincount', 'DenseBincount', 'BroadcastArgs', 'CropAndResize', 'Diag', 'Draw', 'LRN', 'LRNGrad'],
   ...['Dilation2D', 'Dilation2DBackpropFilter', 'Dilation2DBackpropInput', 'RotateWithOffset', 'Transform'],
   ...['SearchSorted', 'SparseSegmentMean', 'SparseSegmentSum', 'SparseToDense', 'TensorScatterUpdate', 'TopK'],
-  // Convolutions over volumes, and those by channel.
+  // Convolutions over volumes.
   ...['Conv3D', 'Conv3DBackpropFilterV2', 'Conv3DBackpropInputV2'],
-
-  ...['DepthwiseConv2dNative', 'DepthwiseConv2dNativeBackpropFilter', 'DepthwiseConv2dNativeBackpropInput'],
-  ...['FusedDepthwiseConv2D'],
 ];
 
 export const hostKernels = names.map(hostKernel);

@@ -22,9 +22,9 @@ function resultShape(a: TensorInfo, b: TensorInfo, { transposeA, transposeB }: M
   return [...backend_util.assertAndGetBroadcastShape(a.shape.slice(0, -2), b.shape.slice(0, -2)), m!, n!];
 }
 
-/** Both factors as float32; `release` gives back what that took. */
-function floats(backend: NativeBackend, ...inputs: (TensorInfo | undefined)[]) {
-  const all = inputs.map((x) => x && castTo(backend, x, 'float32'));
+/** Tensors in another dtype; `release` gives back what that took. */
+function cast(backend: NativeBackend, dtype: 'float32' | 'int32', ...inputs: (TensorInfo | undefined)[]) {
+  const all = inputs.map((x) => x && castTo(backend, x, dtype));
   return { all, release: () => all.forEach((x) => x && backend.release(x)) };
 }
 
@@ -33,14 +33,12 @@ const flags = ({ transposeA, transposeB }: MatMulAttrs): number[] => [transposeA
 const batchMatMul = nativeKernel<{ a: TensorInfo; b: TensorInfo }, MatMulAttrs>(
   'BatchMatMul',
   ({ inputs: { a, b }, attrs, backend }) => {
-    const { all, release } = floats(backend, a, b);
-    const y = backend.makeOutput(resultShape(a, b, attrs), 'float32');
+    const dtype = a.dtype === 'int32' ? 'int32' : 'float32';
+    const { all, release } = cast(backend, dtype, a, b);
+    const y = backend.makeOutput(resultShape(a, b, attrs), dtype);
     backend.run('BatchMatMul', [all[0]!, all[1]!], [y], flags(attrs));
     release();
-    if (a.dtype === 'float32') return y;
-    const result = castTo(backend, y, a.dtype);
-    backend.release(y);
-    return result;
+    return y;
   },
 );
 
@@ -49,7 +47,7 @@ type FusedMatMulAttrs = MatMulAttrs & Pick<Fused, 'activation' | 'leakyreluAlpha
 
 const fusedMatMul = nativeKernel<FusedMatMulInputs, FusedMatMulAttrs>('_FusedMatMul', ({ inputs, attrs, backend }) => {
   const { a, b, bias, preluActivationWeights: slopes } = inputs;
-  const { all, release } = floats(backend, a, b, bias, slopes);
+  const { all, release } = cast(backend, 'float32', a, b, bias, slopes);
   const y = backend.makeOutput(resultShape(a, b, attrs), 'float32');
   const done = runFused(backend, '_FusedMatMul', [all[0]!, all[1]!], y, flags(attrs), {
     bias: all[2],
