@@ -7,10 +7,11 @@ namespace {
 
 constexpr int kWide = 4;  // vectors of a row in add_wide
 
-// sums[j][v] += sum over k of dy[k * dy_stride + j] * table[k][skip + v * kLanes + lane]: the roles
-// of the two factors swapped, for gradients of so few channels that they would fill no vector.
+// sums[j][v] += sum over the columns of dy[column.b][j] * column.a[skip + v * kLanes + lane]: the
+// roles of the two factors swapped, for gradients of so few channels that they would fill no
+// vector.
 template <int Channels>
-void add_wide(const float* const* table, std::int64_t count, std::int64_t skip, std::int64_t width,
+void add_wide(const Column* columns, std::int64_t count, std::int64_t skip, std::int64_t width,
               const float* dy, std::int64_t dy_stride, Vec (&sums)[kFewCols][kWide]) {
   Vec s[Channels][kWide];
 #pragma GCC unroll 4
@@ -18,8 +19,9 @@ void add_wide(const float* const* table, std::int64_t count, std::int64_t skip, 
 #pragma GCC unroll 4
     for (int v = 0; v < kWide; ++v) s[j][v] = sums[j][v];
   const bool whole = width >= kWide * kLanes;
-  for (std::int64_t k = 0; k < count; ++k, dy += dy_stride) {
-    const float* from = table[k] + skip;
+  for (std::int64_t k = 0; k < count; ++k) {
+    const float* from = columns[k].a + skip;
+    const float* gradient = dy + columns[k].b * dy_stride;
     Vec x[kWide];
     if (whole) {
 #pragma GCC unroll 4
@@ -35,7 +37,7 @@ void add_wide(const float* const* table, std::int64_t count, std::int64_t skip, 
     }
 #pragma GCC unroll 4
     for (int j = 0; j < Channels; ++j) {
-      const Vec g = splat(dy[j]);
+      const Vec g = splat(gradient[j]);
 #pragma GCC unroll 4
       for (int v = 0; v < kWide; ++v) s[j][v] += g * x[v];
     }
@@ -57,12 +59,12 @@ void few_channels(const PixelGather& gather, const float* dy, std::int64_t dy_st
     const std::int64_t s = index / blocks;
     const std::int64_t skip = index % blocks * kCols;
     const std::int64_t width = std::min(kCols, segments.length - skip);
-    const float* table[columns::kDepth];
+    Column table[columns::kDepth];
     Vec sums[kFewCols][kWide] = {};
     for (std::int64_t k = 0; k < gather.rows(); k += columns::kDepth) {
       const Part now{k, std::min(gather.rows(), k + columns::kDepth)};
-      gather.column(now, s, table);
-      kAdd[channels - 1](table, now.size(), skip, width, dy + k * dy_stride, dy_stride, sums);
+      const std::int64_t count = gather.columns(now, s, table);
+      kAdd[channels - 1](table, count, skip, width, dy, dy_stride, sums);
     }
     for (std::int64_t i = 0; i < width; ++i) {
       float* to = out + (s * segments.length + skip + i) * channels;

@@ -120,38 +120,31 @@ void PixelGather::pixels(Part rows, std::int64_t* pixel) const {
                x_->out_begin + p.x * x_->out_step;
 }
 
-void PixelGather::column(Part rows, std::int64_t segment, const float** table) const {
+std::int64_t PixelGather::columns(Part rows, std::int64_t segment, Column* table) const {
   const std::int64_t dy = dy_[static_cast<std::size_t>(segment)];
   const std::int64_t dx = dx_[static_cast<std::size_t>(segment)];
   const std::int64_t step = x_->step;
   // The grid's columns whose source is inside: 0 <= x * step + dx < width.
   const std::int64_t first = dx >= 0 ? 0 : ceil_div(-dx, step);
   const std::int64_t last = dx >= source_.width ? 0 : ceil_div(source_.width - dx, step);
+  Column* to = table;
   Position p = position(rows.begin);
-  for (std::int64_t left = rows.size(); left > 0;) {
-    const std::int64_t run = std::min(left, x_->grid - p.x);
+  for (std::int64_t row = rows.begin; row < rows.end;) {
+    const std::int64_t run = std::min(rows.end - row, x_->grid - p.x);
     const std::int64_t y = p.y * y_->step + dy;
-    std::int64_t begin = 0, end = 0;  // of the run, inside
-    if (y >= 0 && y < source_.height) {
-      begin = std::clamp<std::int64_t>(first - p.x, 0, run);
-      end = std::clamp<std::int64_t>(last - p.x, begin, run);
+    const std::int64_t begin = std::clamp<std::int64_t>(first - p.x, 0, run);
+    const std::int64_t end = std::clamp<std::int64_t>(last - p.x, begin, run);
+    if (y >= 0 && y < source_.height && begin < end) {
+      const std::int64_t x = (p.x + begin) * step + dx;
+      std::int64_t at = ((p.n * source_.height + y) * source_.width + x) * source_.stride;
+      for (std::int64_t i = begin; i < end; ++i, at += step * source_.stride)
+        *to++ = {source_.data + at, row + i};
     }
-    for (std::int64_t i = 0; i < begin; ++i) table[i] = zeros_;
-    if (begin < end) {
-      const float* from =
-          source_.data +
-          ((p.n * source_.height + y) * source_.width + (p.x + begin) * step + dx) * source_.stride;
-      for (std::int64_t i = begin; i < end; ++i) {
-        table[i] = from;
-        if (i + 1 < end) from += step * source_.stride;
-      }
-    }
-    for (std::int64_t i = end; i < run; ++i) table[i] = zeros_;
-    table += run;
-    left -= run;
+    row += run;
     p.x += run - 1;
     advance(p);
   }
+  return to - table;
 }
 
 }  // namespace rareface::cpu

@@ -64,8 +64,8 @@ class PixelGather {
   void pointers(Part rows, Part segments, std::int64_t skip, const float** table) const;
   void pixels(Part rows, std::int64_t* pixel) const;
 
-  // As pointers(), for one segment and any number of rows: table[i] for row i.
-  void column(Part rows, std::int64_t segment, const float** table) const;
+  // For the filter gradient, see gemm_columns.h: K runs over the grid.
+  std::int64_t columns(Part rows, std::int64_t segment, Column* table) const;
 
  private:
   struct Position {

@@ -144,8 +144,7 @@ void gemm_by_rows(const Gather& gather, std::int64_t rows, Segments segments, co
           const std::int64_t width = std::min<std::int64_t>(kTileCols, cols - col0);
           float* tile = sums ? sums + (t * plan.panels + p) * kTileSize : own;
           tile_by_rows(tile_rows.size(), width)(table, run.size(), piece.size(),
-                                                panels + (p * k + k0) * kTileCols, kTileCols, tile,
-                                                pass > 0);
+                                                panels + (p * k + k0) * kTileCols, tile, pass > 0);
           if (!last) continue;
           for (std::int64_t i = 0; i < tile_rows.size(); ++i)
             for (std::int64_t j = 0; j < width; j += kLanes)

@@ -28,8 +28,9 @@ struct Plan {
 }  // namespace columns
 
 // A has segments.count blocks of segments.length rows. A gather has
-//   void column(Part k, std::int64_t segment, const float** table) const
-//     table[i] = where column k.begin + i of the segment's block starts.
+//   std::int64_t columns(Part k, std::int64_t segment, Column* table) const
+//     the columns of the segment's block in that part of K, without those that are zero; returns
+//     how many.
 // Row r of C goes to the output's pixel r.
 template <class Gather>
 void gemm_by_columns(const Gather& gather, std::int64_t k, Segments segments, const RightFactor& b,
@@ -41,18 +42,21 @@ void gemm_by_columns(const Gather& gather, std::int64_t k, Segments segments, co
   const columns::Plan plan(k, segments, cols);
   const float* panels = pack_panels(b, cols, host);
   const std::int64_t split_size = segments.count * plan.panels * plan.tiles * kTileSize;
-  auto* sums = static_cast<float*>(
-      host.scratch(static_cast<std::size_t>(plan.splits * split_size) * sizeof(float)));
+  // Sums that are not done in one go rest here.
+  float* sums = plan.splits == 1 && k <= kDepth
+                    ? nullptr
+                    : static_cast<float*>(host.scratch(
+                          static_cast<std::size_t>(plan.splits * split_size) * sizeof(float)));
   const auto tile_at = [&](std::int64_t split, std::int64_t s, std::int64_t p, std::int64_t t) {
     return sums + split * split_size + ((s * plan.panels + p) * plan.tiles + t) * kTileSize;
   };
   // Adds up the splits of one tile and writes it.
-  const auto write = [&](std::int64_t s, std::int64_t p, std::int64_t t) {
+  const auto write = [&](std::int64_t s, std::int64_t p, std::int64_t t, const float* tile) {
     const Part rows = part_of(segments.length, plan.tiles, t);
     const std::int64_t width = std::min<std::int64_t>(kTileCols, cols - p * kTileCols);
     for (std::int64_t i = 0; i < rows.size(); ++i) {
       for (std::int64_t j = 0; j < width; j += kLanes) {
-        Vec v = load(tile_at(0, s, p, t) + i * kTileCols + j);
+        Vec v = load(tile + i * kTileCols + j);
         for (std::int64_t split = 1; split < plan.splits; ++split)
           v += load(tile_at(split, s, p, t) + i * kTileCols + j);
         finish(epilogue, v, p * kTileCols + j, std::min<std::int64_t>(kLanes, width - j),
@@ -66,18 +70,19 @@ void gemm_by_columns(const Gather& gather, std::int64_t k, Segments segments, co
     const std::int64_t split = index / plan.blocks / segments.count;
     const Part all = part_of(k, plan.splits, split);
     const std::int64_t passes = std::max<std::int64_t>(1, ceil_div(all.size(), kDepth));
-    const float* table[kDepth];
+    Column table[kDepth];
+    alignas(64) float own[kTileSize];
     for (std::int64_t pass = 0; pass < passes; ++pass) {
       const Part part = part_of(all.size(), passes, pass);
-      const Part now{all.begin + part.begin, all.begin + part.end};
-      gather.column(now, s, table);
+      const std::int64_t count =
+          gather.columns({all.begin + part.begin, all.begin + part.end}, s, table);
       for (std::int64_t p = block.begin; p < block.end; ++p) {
-        const float* panel = panels + (p * k + now.begin) * kTileCols;
         for (std::int64_t t = 0; t < plan.tiles; ++t) {
           const Part rows = part_of(segments.length, plan.tiles, t);
+          float* tile = sums ? tile_at(split, s, p, t) : own;
           tile_by_columns(rows.size(), cols - p * kTileCols)(
-              table, now.size(), rows.begin, panel, kTileCols, tile_at(split, s, p, t), pass > 0);
-          if (plan.splits == 1 && pass + 1 == passes) write(s, p, t);
+              table, count, rows.begin, panels + p * k * kTileCols, tile, pass > 0);
+          if (plan.splits == 1 && pass + 1 == passes) write(s, p, t, tile);
         }
       }
     }
@@ -86,7 +91,8 @@ void gemm_by_columns(const Gather& gather, std::int64_t k, Segments segments, co
   if (plan.splits == 1) return;
   auto reduce = [&](std::int64_t index) {
     for (std::int64_t t = 0; t < plan.tiles; ++t)
-      write(index / plan.panels, index % plan.panels, t);
+      write(index / plan.panels, index % plan.panels, t,
+            tile_at(0, index / plan.panels, index % plan.panels, t));
   };
   host.parallel(segments.count * plan.panels, reduce);
 }

@@ -12,6 +12,9 @@ constexpr int rows_for(int cols) {
   return std::min({8, kTileRows, kTileRows * kTileVectors / cols});
 }
 
+using TileFunction = void (*)(const float* const* table, std::int64_t segments, std::int64_t length,
+                              const float* b, std::int64_t b_stride, float* out, bool add);
+
 // out[i * Cols + j] (+)= the dot product of row i with column j. Column j's K values lie at
 // b + j * b_stride.
 template <int Rows, int Cols>
@@ -33,7 +36,8 @@ void tile(const float* const* table, std::int64_t segments, std::int64_t length,
       for (int j = 0; j < Cols; ++j) columns[j] = load(b + j * b_stride + c);
 #pragma GCC unroll 16
       for (int i = 0; i < Rows; ++i) {
-        const Vec x = load(a[i] + c);
+        Vec x = load(a[i] + c);
+        pin(x);
 #pragma GCC unroll 4
         for (int j = 0; j < Cols; ++j) sums[i][j] += x * columns[j];
       }

@@ -24,9 +24,18 @@ constexpr int kTileCols = kTileVectors * kLanes;
 // So few columns that a tile of them would be mostly empty: see gemm_dot.h.
 constexpr std::int64_t kFewCols = 4;
 
-// Adds a product to a tile in memory, or starts it; see by_rows and by_columns.
-using TileFunction = void (*)(const float* const* table, std::int64_t, std::int64_t, const float* b,
-                              std::int64_t b_stride, float* tile, bool add);
+// One step of K for by_columns: where the left factor's column starts, and the row of the right
+// one.
+struct Column {
+  const float* a;
+  std::int64_t b;
+};
+
+// Add a product to a tile in memory, or start it; see by_rows and by_columns.
+using RowsFunction = void (*)(const float* const* table, std::int64_t segments, std::int64_t length,
+                              const float* panel, float* tile, bool add);
+using ColumnsFunction = void (*)(const Column* columns, std::int64_t count, std::int64_t skip,
+                                 const float* panel, float* tile, bool add);
 
 namespace tile {
 
@@ -49,62 +58,61 @@ struct Sums {
   }
 };
 
-// tile[i][j] (+)= sum over s, c of table[s * kTileRows + i][c] * b[(s * length + c) * b_stride +
-// j]: row i of the left factor is the chain of its segments.
+// tile[i][j] (+)= sum over s, c of table[s * kTileRows + i][c] * panel[s * length + c][j]: row i of
+// the left factor is the chain of its segments.
 template <int Rows, int Vectors>
-void by_rows(const float* const* table, std::int64_t segments, std::int64_t length, const float* b,
-             std::int64_t b_stride, float* tile, bool add) {
+void by_rows(const float* const* table, std::int64_t segments, std::int64_t length,
+             const float* panel, float* tile, bool add) {
   Sums<Rows, Vectors> sums;
   sums.begin(tile, add);
   for (std::int64_t s = 0; s < segments; ++s) {
     const float* a[Rows];
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) a[i] = table[s * kTileRows + i];
-    for (std::int64_t c = 0; c < length; ++c) {
+    for (std::int64_t c = 0; c < length; ++c, panel += kTileCols) {
       Vec columns[Vectors];
 #pragma GCC unroll 4
-      for (int j = 0; j < Vectors; ++j) columns[j] = load(b + j * kLanes);
+      for (int j = 0; j < Vectors; ++j) columns[j] = load(panel + j * kLanes);
 #pragma GCC unroll 16
       for (int i = 0; i < Rows; ++i) {
         const Vec x = splat(a[i][c]);
 #pragma GCC unroll 4
         for (int j = 0; j < Vectors; ++j) sums.v[i][j] += x * columns[j];
       }
-      b += b_stride;
     }
   }
   sums.end(tile);
 }
 
-// tile[i][j] (+)= sum over k < count of table[k][skip + i] * b[k * b_stride + j]: column k of the
-// left factor is contiguous.
+// tile[i][j] (+)= sum over the columns of column.a[skip + i] * panel[column.b][j].
 template <int Rows, int Vectors>
-void by_columns(const float* const* table, std::int64_t count, std::int64_t skip, const float* b,
-                std::int64_t b_stride, float* tile, bool add) {
+void by_columns(const Column* columns, std::int64_t count, std::int64_t skip, const float* panel,
+                float* tile, bool add) {
   Sums<Rows, Vectors> sums;
   sums.begin(tile, add);
   for (std::int64_t k = 0; k < count; ++k) {
-    const float* a = table[k] + skip;
-    Vec columns[Vectors];
+    const float* a = columns[k].a + skip;
+    const float* b = panel + columns[k].b * kTileCols;
+    Vec row[Vectors];
 #pragma GCC unroll 4
-    for (int j = 0; j < Vectors; ++j) columns[j] = load(b + j * kLanes);
+    for (int j = 0; j < Vectors; ++j) row[j] = load(b + j * kLanes);
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
       const Vec x = splat(a[i]);
 #pragma GCC unroll 4
-      for (int j = 0; j < Vectors; ++j) sums.v[i][j] += x * columns[j];
+      for (int j = 0; j < Vectors; ++j) sums.v[i][j] += x * row[j];
     }
-    b += b_stride;
   }
   sums.end(tile);
 }
 
 template <int Vectors, int... R>
-constexpr std::array<TileFunction, sizeof...(R)> rows_table(std::integer_sequence<int, R...>) {
+constexpr std::array<RowsFunction, sizeof...(R)> rows_table(std::integer_sequence<int, R...>) {
   return {&by_rows<R + 1, Vectors>...};
 }
 template <int Vectors, int... R>
-constexpr std::array<TileFunction, sizeof...(R)> columns_table(std::integer_sequence<int, R...>) {
+constexpr std::array<ColumnsFunction, sizeof...(R)> columns_table(
+    std::integer_sequence<int, R...>) {
   return {&by_columns<R + 1, Vectors>...};
 }
 
@@ -113,13 +121,13 @@ using Counts = std::make_integer_sequence<int, kTileRows>;
 }  // namespace tile
 
 // The function for a tile of this many rows and columns; columns beyond are computed and unused.
-inline TileFunction tile_by_rows(std::int64_t rows, std::int64_t cols) {
-  static constexpr std::array<TileFunction, kTileRows> kTables[] = {
+inline RowsFunction tile_by_rows(std::int64_t rows, std::int64_t cols) {
+  static constexpr std::array<RowsFunction, kTileRows> kTables[] = {
       tile::rows_table<1>(tile::Counts{}), tile::rows_table<2>(tile::Counts{})};
   return kTables[cols > kLanes][static_cast<std::size_t>(rows - 1)];
 }
-inline TileFunction tile_by_columns(std::int64_t rows, std::int64_t cols) {
-  static constexpr std::array<TileFunction, kTileRows> kTables[] = {
+inline ColumnsFunction tile_by_columns(std::int64_t rows, std::int64_t cols) {
+  static constexpr std::array<ColumnsFunction, kTileRows> kTables[] = {
       tile::columns_table<1>(tile::Counts{}), tile::columns_table<2>(tile::Counts{})};
   return kTables[cols > kLanes][static_cast<std::size_t>(rows - 1)];
 }

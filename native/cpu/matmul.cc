@@ -20,8 +20,10 @@ struct Lines {
   void pixels(Part rows, std::int64_t* pixel) const {
     for (std::int64_t i = 0; i < rows.size(); ++i) pixel[i] = rows.begin + i;
   }
-  void column(Part k, std::int64_t, const float** table) const {
-    for (std::int64_t i = 0; i < k.size(); ++i) table[i] = data + (k.begin + i) * stride;
+  std::int64_t columns(Part k, std::int64_t, Column* table) const {
+    for (std::int64_t i = 0; i < k.size(); ++i)
+      table[i] = {data + (k.begin + i) * stride, k.begin + i};
+    return k.size();
   }
 };
 

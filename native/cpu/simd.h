@@ -52,20 +52,18 @@ inline void store_part(float* p, Vec v, std::int64_t n) {
 #endif
 }
 
+// Keeps a loaded vector in its register: the compiler may else load it again for each use.
+inline void pin([[maybe_unused]] Vec& v) {
+#if defined(__x86_64__)
+  asm("" : "+v"(v));
+#endif
+}
+
 // x - 0 is x for every x (-0 and NaN too), and the compiler knows it.
 inline Vec splat(float x) { return x - Vec{}; }
 
 // Lane by lane: mask ? a : b, for the masks that comparisons of vectors give.
 inline Vec select(VecInt mask, Vec a, Vec b) { return mask ? a : b; }
-
-// The sum of all lanes, halves first: a fixed order.
-inline float sum(Vec v) {
-  float parts[kLanes];
-  store(parts, v);
-  for (int n = kLanes / 2; n > 0; n /= 2)
-    for (int i = 0; i < n; ++i) parts[i] += parts[i + n];
-  return parts[0];
-}
 
 namespace simd {
 
@@ -86,7 +84,22 @@ inline void transpose_step(Vec (&v)[kLanes]) {
   }
 }
 
+template <int Step>
+inline Vec add_halves(Vec v) {
+  VecInt other;  // a constant once unrolled
+#pragma GCC unroll 16
+  for (int l = 0; l < kLanes; ++l) other[l] = l ^ Step;
+  return v + __builtin_shuffle(v, other);
+}
+
 }  // namespace simd
+
+// The sum of all lanes, halves first: a fixed order.
+inline float sum(Vec v) {
+  if constexpr (kLanes > 8) v = simd::add_halves<8>(v);
+  if constexpr (kLanes > 4) v = simd::add_halves<4>(v);
+  return simd::add_halves<1>(simd::add_halves<2>(v))[0];
+}
 
 // v[i][j] <-> v[j][i].
 inline void transpose(Vec (&v)[kLanes]) {

@@ -1,10 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { beforeAll, describe, expect, test } from 'vitest';
-import { registerGradients } from '../../ts/backend/gradients.js';
+import { describe, expect, test } from 'vitest';
 import { Philox } from '../../ts/base/random.js';
 import { expectParity, randomTensor, resultsOn, expectClose } from '../helpers/parity.js';
-
-beforeAll(registerGradients);
 
 /**
  * Both sides sum K products of values in [-1, 1): tfjs in double precision, native in float32 in

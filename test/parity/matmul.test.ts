@@ -1,9 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { beforeAll, describe, test } from 'vitest';
-import { registerGradients } from '../../ts/backend/gradients.js';
+import { describe, test } from 'vitest';
 import { expectClose, expectParity, randomTensor, resultsOn } from '../helpers/parity.js';
-
-beforeAll(registerGradients);
 
 /** As for convolutions (conv.test.ts): float32 sums of k products against tfjs's double ones. */
 const sumOf = (k: number) => ({ absolute: 4e-6 * Math.sqrt(Math.max(1, k)), relative: 1e-6 });

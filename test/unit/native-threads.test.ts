@@ -21,6 +21,18 @@ const computations: Record<string, () => tf.Tensor> = {
     tf.grad((x) => tf.sum(tf.square(tf.maxPool(x as Images, 3, 2, 1))))(images([4, 40, 40, 70])),
   'the gradient of a resize': () =>
     tf.grad((x) => tf.sum(tf.square(tf.image.resizeBilinear(x as Images, [50, 50]))))(images([4, 30, 30, 40])),
+  'a convolution': () => tf.conv2d(images([2, 24, 24, 33]), images([3, 3, 33, 65], 2), 1, 1),
+  'the gradients of a convolution': () => {
+    const f = (x: tf.Tensor, w: tf.Tensor) => tf.conv2d(x as Images, w as Images, 2, 1);
+    const x = images([3, 40, 40, 7]);
+    const [dx, dw] = tf.grads(f)([x, images([4, 4, 7, 20], 2)], images([3, 20, 20, 20], 3));
+    return tf.concat([tf.reshape(dx!, [-1]), tf.reshape(dw!, [-1])]);
+  },
+  'matrix products': () =>
+    tf.add(
+      tf.matMul(images([3, 1, 300, 70]), images([3, 1, 70, 50], 2)),
+      tf.matMul(images([3, 1, 70, 300], 3), images([3, 1, 50, 70], 4), true, true),
+    ),
   'sums of duplicates': () =>
     tf.unsortedSegmentSum(
       randomTensor([500, 700]),

@@ -1,0 +1,158 @@
+// Convolutions and matrix products against plain loops in double precision: on every variant, on
+// one and three threads to the bit, with nothing read or written outside a tensor.
+#include "kernels.h"
+
+namespace rareface {
+namespace {
+
+using testing::expect_close;
+using testing::Shape;
+using testing::Tensor;
+
+using ConvTest = testing::KernelTest;
+
+struct Geometry {
+  std::int64_t batch, height, width, in, out, filter_h, filter_w, stride, dilation, pad;
+
+  std::int64_t out_size(std::int64_t size, std::int64_t filter) const {
+    return (size + 2 * pad - dilation * (filter - 1) - 1) / stride + 1;
+  }
+  Shape x() const { return {batch, height, width, in}; }
+  Shape filter() const { return {filter_h, filter_w, in, out}; }
+  Shape y() const { return {batch, out_size(height, filter_h), out_size(width, filter_w), out}; }
+  std::vector<double> attrs() const {
+    const auto s = static_cast<double>(stride), d = static_cast<double>(dilation),
+               p = static_cast<double>(pad);
+    return {s, s, d, d, p, p};
+  }
+
+  // body(x index, filter index, y index) for every product.
+  template <class F>
+  void for_products(F&& body) const {
+    const Shape ys = y();
+    for (std::int64_t n = 0; n < batch; ++n)
+      for (std::int64_t oy = 0; oy < ys[1]; ++oy)
+        for (std::int64_t ox = 0; ox < ys[2]; ++ox)
+          for (std::int64_t ky = 0; ky < filter_h; ++ky)
+            for (std::int64_t kx = 0; kx < filter_w; ++kx) {
+              const std::int64_t iy = oy * stride + ky * dilation - pad;
+              const std::int64_t ix = ox * stride + kx * dilation - pad;
+              if (iy < 0 || ix < 0 || iy >= height || ix >= width) continue;
+              for (std::int64_t c = 0; c < in; ++c)
+                for (std::int64_t o = 0; o < out; ++o)
+                  body(((n * height + iy) * width + ix) * in + c,
+                       ((ky * filter_w + kx) * in + c) * out + o,
+                       ((n * ys[1] + oy) * ys[2] + ox) * out + o);
+            }
+  }
+};
+
+std::vector<float> rounded(const std::vector<double>& values) {
+  return {values.begin(), values.end()};
+}
+
+// Around the tiles (14 or 6 rows, 32, 16 or 8 columns), the vectors and the passes along K.
+const Geometry kGeometries[] = {
+    {1, 1, 1, 1, 1, 1, 1, 1, 1, 0},    {1, 2, 7, 16, 32, 1, 1, 1, 1, 0},
+    {1, 3, 5, 17, 33, 3, 3, 1, 1, 1},  {2, 7, 6, 15, 31, 3, 2, 1, 1, 1},
+    {1, 9, 8, 1, 20, 7, 7, 1, 1, 3},   {2, 8, 9, 3, 9, 4, 4, 2, 1, 1},
+    {1, 9, 7, 40, 1, 5, 5, 1, 1, 2},   {1, 6, 7, 18, 3, 3, 3, 1, 1, 1},
+    {1, 6, 5, 2, 4, 3, 3, 1, 1, 1},    {1, 11, 9, 7, 18, 3, 3, 2, 1, 1},
+    {1, 10, 8, 5, 6, 2, 2, 3, 1, 0},   {1, 9, 10, 4, 5, 3, 3, 1, 2, 2},
+    {1, 8, 7, 6, 7, 3, 2, 2, 3, 3},    {1, 2, 2, 300, 35, 3, 3, 1, 1, 1},
+    {1, 1, 2, 2700, 3, 1, 1, 1, 1, 0}, {2, 20, 17, 3, 40, 3, 3, 1, 1, 1},
+};
+
+TEST_P(ConvTest, ForwardAndGradientsMatchPlainLoops) {
+  for (const Geometry& g : kGeometries) {
+    const auto x = Tensor::random(g.x(), 1), w = Tensor::random(g.filter(), 2),
+               dy = Tensor::random(g.y(), 3);
+    std::vector<double> y(static_cast<std::size_t>(dy->size()));
+    std::vector<double> dx(static_cast<std::size_t>(x->size()));
+    std::vector<double> dw(static_cast<std::size_t>(w->size()));
+    g.for_products([&](std::int64_t i, std::int64_t k, std::int64_t o) {
+      y[static_cast<std::size_t>(o)] += static_cast<double>((*x)[i]) * (*w)[k];
+      dx[static_cast<std::size_t>(i)] += static_cast<double>((*dy)[o]) * (*w)[k];
+      dw[static_cast<std::size_t>(k)] += static_cast<double>((*x)[i]) * (*dy)[o];
+    });
+    // Sums of up to 2,700 normal products, of size about 50: float32 keeps 1e-5 of that.
+    expect_close(run("Conv2D", {x.get(), w.get()}, g.y(), g.attrs()), rounded(y), 1e-4f, "y");
+    expect_close(run("Conv2DBackpropInput", {dy.get(), w.get()}, g.x(), g.attrs()), rounded(dx),
+                 1e-4f, "dx");
+    expect_close(run("Conv2DBackpropFilter", {x.get(), dy.get()}, g.filter(), g.attrs()),
+                 rounded(dw), 1e-4f, "dfilter");
+  }
+}
+
+TEST_P(ConvTest, DepthwiseMatchesPlainLoops) {
+  for (const std::int64_t multiplier : {1, 3}) {
+    const std::int64_t channels = 19, out = channels * multiplier, size = 7;
+    const auto x = Tensor::random({2, size, size, channels}, 1);
+    const auto w = Tensor::random({3, 3, channels, multiplier}, 2);
+    const auto dy = Tensor::random({2, size, size, out}, 3);
+    std::vector<double> y(static_cast<std::size_t>(dy->size()));
+    std::vector<double> dx(static_cast<std::size_t>(x->size()));
+    std::vector<double> dw(static_cast<std::size_t>(w->size()));
+    // One channel's products are those of a convolution from one channel to `multiplier`.
+    const Geometry g{2, size, size, 1, multiplier, 3, 3, 1, 1, 1};
+    for (std::int64_t c = 0; c < channels; ++c)
+      g.for_products([&](std::int64_t i, std::int64_t k, std::int64_t o) {
+        const std::int64_t xi = i * channels + c;
+        const std::int64_t wi = (k / multiplier * channels + c) * multiplier + k % multiplier;
+        const std::int64_t yi = (o / multiplier * channels + c) * multiplier + o % multiplier;
+        y[static_cast<std::size_t>(yi)] += static_cast<double>((*x)[xi]) * (*w)[wi];
+        dx[static_cast<std::size_t>(xi)] += static_cast<double>((*dy)[yi]) * (*w)[wi];
+        dw[static_cast<std::size_t>(wi)] += static_cast<double>((*x)[xi]) * (*dy)[yi];
+      });
+    const auto attrs = g.attrs();
+    const auto shape = [](const Tensor& t) {
+      return Shape(t.view().dims, t.view().dims + t.view().rank);
+    };
+    expect_close(run("DepthwiseConv2dNative", {x.get(), w.get()}, shape(*dy), attrs), rounded(y),
+                 1e-4f, "y");
+    expect_close(run("DepthwiseConv2dNativeBackpropInput", {dy.get(), w.get()}, shape(*x), attrs),
+                 rounded(dx), 1e-4f, "dx");
+    expect_close(run("DepthwiseConv2dNativeBackpropFilter", {x.get(), dy.get()}, shape(*w), attrs),
+                 rounded(dw), 1e-4f, "dfilter");
+  }
+}
+
+TEST_P(ConvTest, MatrixProductsMatchPlainLoops) {
+  const std::int64_t sizes[][3] = {{1, 1, 1},   {14, 16, 32}, {15, 17, 33}, {7, 300, 2},
+                                   {40, 3, 70}, {5, 2600, 9}, {20, 5, 1},   {3, 0, 4}};
+  for (const auto& [m, k, n] : sizes)
+    for (const bool ta : {false, true})
+      for (const bool tb : {false, true}) {
+        const auto a = Tensor::random(ta ? Shape{2, k, m} : Shape{2, m, k}, 1);
+        const auto b = Tensor::random(tb ? Shape{2, n, k} : Shape{2, k, n}, 2);
+        std::vector<double> expected;
+        for (std::int64_t s = 0; s < 2; ++s)
+          for (std::int64_t i = 0; i < m; ++i)
+            for (std::int64_t j = 0; j < n; ++j) {
+              double sum = 0;
+              for (std::int64_t l = 0; l < k; ++l)
+                sum += static_cast<double>((*a)[s * m * k + (ta ? l * m + i : i * k + l)]) *
+                       (*b)[s * k * n + (tb ? j * k + l : l * n + j)];
+              expected.push_back(sum);
+            }
+        expect_close(run("BatchMatMul", {a.get(), b.get()}, {2, m, n},
+                         {static_cast<double>(ta), static_cast<double>(tb)}),
+                     rounded(expected), 1e-4f, "product");
+      }
+}
+
+TEST_P(ConvTest, ImpossibleCallsThrow) {
+  const auto x = Tensor::random({1, 4, 4, 3}, 1), w = Tensor::random({3, 3, 2, 5}, 2);
+  const Tensor y({1, 4, 4, 5});
+  EXPECT_THROW(one.run("Conv2D", {x.get(), w.get()}, {&y}, {1, 1, 1, 1, 1, 1}), std::runtime_error);
+  const auto fits = Tensor::random({3, 3, 3, 5}, 2);
+  EXPECT_THROW(one.run("Conv2D", {x.get(), fits.get()}, {&y}, {0, 1, 1, 1, 1, 1}),
+               std::runtime_error);
+  EXPECT_THROW(one.run("Conv2D", {x.get(), fits.get()}, {&y}, {1, 1}), std::runtime_error);
+  EXPECT_THROW(one.run("BatchMatMul", {x.get(), x.get()}, {&y}, {0, 0}), std::runtime_error);
+}
+
+INSTANTIATE_KERNEL_TESTS(ConvTest);
+
+}  // namespace
+}  // namespace rareface
