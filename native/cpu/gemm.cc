@@ -35,6 +35,13 @@ void copy_transposed(const float* b, std::int64_t stride, std::int64_t rows, std
 
 }  // namespace
 
+const float* RightFactor::as_panel(std::int64_t cols) const {
+  if (cols != kTileCols || k_stride != kTileCols || col_stride != 1) return nullptr;
+  for (std::int64_t t = 0; offsets && t < taps; ++t)
+    if (offsets[t] != t * depth * k_stride) return nullptr;
+  return base;
+}
+
 void pack_panel(const RightFactor& b, std::int64_t col0, std::int64_t cols, Part k, float* panel) {
   for (std::int64_t at = k.begin; at < k.end;) {
     const std::int64_t tap = at / b.depth;

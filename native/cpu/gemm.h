@@ -38,6 +38,8 @@ struct RightFactor {
   std::int64_t col_stride = 1;
 
   std::int64_t k() const { return taps * depth; }
+  // B itself where it already is one panel, as the dense block's filters of 32 channels are.
+  const float* as_panel(std::int64_t cols) const;
 };
 
 // Packs rows k0..k1 of columns col0..col0+cols (at most kTileCols) into kTileCols-wide rows; the
@@ -62,9 +64,9 @@ namespace gemm {
 constexpr std::int64_t kMaxDepth = 2560;      // of K in one pass: a panel of 320 KB in AVX-512
 constexpr std::int64_t kMaxSegments = 64;     // in one pass
 constexpr std::int64_t kPanelBytes = 400000;  // of B in L2
-constexpr std::int64_t kTasks = 24;           // wanted, for balance
-constexpr std::int64_t kMinTiles = 4;         // in a task, so that fetching B pays
-constexpr std::int64_t kMaxTiles = 16;
+constexpr std::int64_t kTasks = 16;           // wanted, for balance
+constexpr std::int64_t kMaxTiles = 16;        // of rows in a task, where there are many
+constexpr std::int64_t kFewTiles = 40;        // so few that fetching B counts
 
 // K in passes, each a run of whole segments or a part of one.
 struct Passes {
@@ -93,12 +95,22 @@ struct Plan {
       : tiles(ceil_div(rows, kTileRows)), panels(ceil_div(cols, kTileCols)) {
     const std::int64_t panel_bytes =
         std::max<std::int64_t>(1, std::min(depth, kMaxDepth)) * kTileCols * 4;
-    const std::int64_t most_chunks = std::max<std::int64_t>(1, tiles / kMinTiles);
     blocks = ceil_div(panels, std::max<std::int64_t>(1, kPanelBytes / panel_bytes));
-    blocks = std::max(blocks, std::min(panels, ceil_div(kTasks, most_chunks)));
-    chunks = std::max(ceil_div(kTasks, blocks), ceil_div(tiles, kMaxTiles));
-    chunks = std::clamp<std::int64_t>(chunks, 1, most_chunks);
+    if (tiles > kFewTiles) {
+      blocks = std::max(blocks, std::min(panels, ceil_div(kTasks, tiles / 2)));
+      chunks = std::max(ceil_div(kTasks, blocks), ceil_div(tiles, kMaxTiles));
+      return;
+    }
+    blocks = std::max(blocks, std::min(panels, kTasks));
+    chunks = 1;
+    if (blocks >= kTasks || (blocks >= kTasks / 2 && blocks % 2 == 0)) return;
+    // As many tiles as gives each of two or four threads the same, if there are rows to fill them.
+    const std::int64_t even = tiles > 4 ? ceil_div(tiles, 4) * 4 : ceil_div(tiles, 2) * 2;
+    if (even * kTileRows * 4 <= rows * 5) tiles = even;
+    chunks = std::clamp<std::int64_t>(ceil_div(kTasks, blocks), 1, tiles);
   }
+  // One task for each part of B: it packs what it needs, and finds it in its cache.
+  bool pack_in_task() const { return chunks == 1; }
 };
 
 }  // namespace gemm
@@ -111,10 +123,14 @@ void gemm_by_rows(const Gather& gather, std::int64_t rows, Segments segments, co
   const gemm::Plan plan(rows, cols, b.k());
   const gemm::Passes passes(segments);
   const std::int64_t k = b.k();
-  const bool pack_in_task = plan.chunks == 1;
-  float* panels = pack_in_task ? static_cast<float*>(host.scratch(
-                                     static_cast<std::size_t>(plan.panels * k * kTileCols) * 4))
-                               : pack_panels(b, cols, host);
+  const float* packed = b.as_panel(cols);
+  float* own_panels = nullptr;
+  if (!packed && plan.pack_in_task())
+    own_panels = static_cast<float*>(
+        host.scratch(static_cast<std::size_t>(plan.panels * k * kTileCols * 4)));
+  else if (!packed)
+    packed = pack_panels(b, cols, host);
+  const float* panels = own_panels ? own_panels : packed;
   // The sums of a K of several passes rest here in between, one tile after the other.
   constexpr std::int64_t kTileSize = kTileRows * kTileCols;
   float* sums = passes.count == 1 ? nullptr
@@ -131,10 +147,10 @@ void gemm_by_rows(const Gather& gather, std::int64_t rows, Segments segments, co
       const Part piece = passes.piece(pass);
       const std::int64_t k0 = passes.first_k(pass);
       const bool last = pass + 1 == passes.count;
-      if (pack_in_task)
+      if (own_panels)
         for (std::int64_t p = block.begin; p < block.end; ++p)
           pack_panel(b, p * kTileCols, std::min<std::int64_t>(kTileCols, cols - p * kTileCols),
-                     {k0, k0 + run.size() * piece.size()}, panels + (p * k + k0) * kTileCols);
+                     {k0, k0 + run.size() * piece.size()}, own_panels + (p * k + k0) * kTileCols);
       for (std::int64_t t = chunk.begin; t < chunk.end; ++t) {
         const Part tile_rows = part_of(rows, plan.tiles, t);
         gather.pointers(tile_rows, run, piece.begin, table);

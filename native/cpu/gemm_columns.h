@@ -8,6 +8,7 @@ namespace rareface::cpu {
 
 namespace columns {
 
+constexpr std::int64_t kTasks = 24;   // wanted, for balance
 constexpr std::int64_t kDepth = 256;  // of K in one pass: a panel of B of 32 KB in AVX-512
 constexpr std::int64_t kTileSize = kTileRows * kTileCols;
 
@@ -20,7 +21,7 @@ struct Plan {
     const std::int64_t total_tiles = std::max<std::int64_t>(1, s.count * tiles * panels);
     // A small C is kept per split, so that each part of A and B is fetched once.
     splits = total_tiles <= 128 ? std::clamp<std::int64_t>(k / (2 * kDepth), 1, 16) : 1;
-    const std::int64_t wanted = ceil_div(gemm::kTasks, std::max<std::int64_t>(1, s.count * splits));
+    const std::int64_t wanted = ceil_div(kTasks, std::max<std::int64_t>(1, s.count * splits));
     blocks = std::clamp<std::int64_t>(wanted, 1, panels);
   }
 };

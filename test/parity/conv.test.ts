@@ -221,8 +221,7 @@ describe('depthwise convolutions', () => {
     const run = () => {
       const x = randomTensor<tf.Rank.R4>(image, 1);
       const w = randomTensor<tf.Rank.R4>(filter, 2);
-      const f = (a: tf.Tensor, b: tf.Tensor) =>
-        tf.depthwiseConv2d(a as tf.Tensor4D, b as tf.Tensor4D, stride, pad);
+      const f = (a: tf.Tensor, b: tf.Tensor) => tf.depthwiseConv2d(a as tf.Tensor4D, b as tf.Tensor4D, stride, pad);
       const y = f(x, w);
       return [y, ...tf.grads(f)([x, w], randomTensor(y.shape, 3))];
     };
