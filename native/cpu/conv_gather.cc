@@ -85,22 +85,33 @@ void PixelGather::advance(Position& p) const {
   ++p.n;
 }
 
-void PixelGather::pointers(Part rows, Part segments, std::int64_t skip, const float** table) const {
+Part PixelGather::pointers(Part rows, Part segments, std::int64_t skip, const float** table) const {
   std::int64_t y[kTileRows] = {}, x[kTileRows] = {}, at[kTileRows] = {};
   const std::int64_t count = rows.size();
   Position p = position(rows.begin);
+  const std::int64_t first_image = p.n;
   for (std::int64_t i = 0; i < count; ++i) {
     y[i] = p.y * y_->step;
     x[i] = p.x * x_->step;
     at[i] = ((p.n * source_.height + y[i]) * source_.width + x[i]) * source_.stride + skip;
     advance(p);
   }
+  // Rows of the filter that lie above or below the image for all of these pixels give nothing.
+  // Their segments are the first or the last.
+  const auto offset_y = [&](std::int64_t segment) {
+    return dy_[static_cast<std::size_t>(segment)];
+  };
+  Part live = segments;
+  if (zeros_ && (p.n == first_image || (p.x == 0 && p.y == 0 && p.n == first_image + 1))) {
+    while (live.begin < live.end && y[count - 1] + offset_y(live.begin) < 0) ++live.begin;
+    while (live.begin < live.end && y[0] + offset_y(live.end - 1) >= source_.height) --live.end;
+  }
   // Addresses, not pointers: those outside are formed and not used.
   const auto base = reinterpret_cast<std::uintptr_t>(source_.data);
   const auto zeros = reinterpret_cast<std::uintptr_t>(zeros_);
   const auto height = static_cast<std::uint64_t>(source_.height);
   const auto width = static_cast<std::uint64_t>(source_.width);
-  for (std::int64_t s = segments.begin; s < segments.end; ++s, table += kTileRows) {
+  for (std::int64_t s = live.begin; s < live.end; ++s, table += kTileRows) {
     const std::int64_t dy = dy_[static_cast<std::size_t>(s)];
     const std::int64_t dx = dx_[static_cast<std::size_t>(s)];
     const std::int64_t offset = (dy * source_.width + dx) * source_.stride;
@@ -111,6 +122,7 @@ void PixelGather::pointers(Part rows, Part segments, std::int64_t skip, const fl
       table[i] = reinterpret_cast<const float*>(inside ? address : zeros);
     }
   }
+  return live;
 }
 
 void PixelGather::pixels(Part rows, std::int64_t* pixel) const {

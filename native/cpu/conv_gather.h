@@ -61,7 +61,8 @@ class PixelGather {
   Segments segments() const { return segments_; }
   std::int64_t rows() const { return source_.batch * y_->grid * x_->grid; }
 
-  void pointers(Part rows, Part segments, std::int64_t skip, const float** table) const;
+  std::int64_t line() const { return x_->grid; }
+  Part pointers(Part rows, Part segments, std::int64_t skip, const float** table) const;
   void pixels(Part rows, std::int64_t* pixel) const;
 
   // For the filter gradient, see gemm_columns.h: K runs over the grid.

@@ -50,8 +50,11 @@ void pack_panel(const RightFactor& b, std::int64_t col0, std::int64_t cols, Part
 float* pack_panels(const RightFactor& b, std::int64_t cols, Host& host);
 
 // How the rows of A come: `segments` segments of `length` floats each. A gather has
-//   void pointers(Part rows, Part segments, std::int64_t skip, const float** table) const
-//     table[s * kTileRows + i] = the segment's start + skip (skip < length);
+//   Part pointers(Part rows, Part segments, std::int64_t skip, const float** table) const
+//     the segments without any at either end that are zero for all these rows, and for the others
+//     table[s * kTileRows + i] = the start of segment s of row i, + skip (skip < length);
+//   std::int64_t line() const
+//     rows that make a good tile together if that many fit: their zeros coincide; or 0
 //   void pixels(Part rows, std::int64_t* pixel) const
 //     pixel[i] = where row rows.begin + i of C goes, see Output
 struct Segments {
@@ -91,8 +94,9 @@ struct Passes {
 struct Plan {
   std::int64_t tiles, panels, chunks, blocks;
 
-  Plan(std::int64_t rows, std::int64_t cols, std::int64_t depth)
+  Plan(std::int64_t rows, std::int64_t cols, std::int64_t depth, std::int64_t line)
       : tiles(ceil_div(rows, kTileRows)), panels(ceil_div(cols, kTileCols)) {
+    if (line <= kTileRows && line * 5 >= kTileRows * 4) tiles = rows / line;
     const std::int64_t panel_bytes =
         std::max<std::int64_t>(1, std::min(depth, kMaxDepth)) * kTileCols * 4;
     blocks = ceil_div(panels, std::max<std::int64_t>(1, kPanelBytes / panel_bytes));
@@ -120,7 +124,7 @@ template <class Gather>
 void gemm_by_rows(const Gather& gather, std::int64_t rows, Segments segments, const RightFactor& b,
                   std::int64_t cols, const Output& output, const Epilogue& epilogue, Host& host) {
   if (rows == 0 || cols == 0) return;
-  const gemm::Plan plan(rows, cols, b.k());
+  const gemm::Plan plan(rows, cols, b.k(), gather.line());
   const gemm::Passes passes(segments);
   const std::int64_t k = b.k();
   const float* packed = b.as_panel(cols);
@@ -153,14 +157,16 @@ void gemm_by_rows(const Gather& gather, std::int64_t rows, Segments segments, co
                      {k0, k0 + run.size() * piece.size()}, own_panels + (p * k + k0) * kTileCols);
       for (std::int64_t t = chunk.begin; t < chunk.end; ++t) {
         const Part tile_rows = part_of(rows, plan.tiles, t);
-        gather.pointers(tile_rows, run, piece.begin, table);
+        const Part live = gather.pointers(tile_rows, run, piece.begin, table);
+        const std::int64_t k_live = k0 + (live.begin - run.begin) * piece.size();
         if (last) gather.pixels(tile_rows, pixel);
         for (std::int64_t p = block.begin; p < block.end; ++p) {
           const std::int64_t col0 = p * kTileCols;
           const std::int64_t width = std::min<std::int64_t>(kTileCols, cols - col0);
           float* tile = sums ? sums + (t * plan.panels + p) * kTileSize : own;
-          tile_by_rows(tile_rows.size(), width)(table, run.size(), piece.size(),
-                                                panels + (p * k + k0) * kTileCols, tile, pass > 0);
+          tile_by_rows(tile_rows.size(), width)(table, live.size(), piece.size(),
+                                                panels + (p * k + k_live) * kTileCols, tile,
+                                                pass > 0);
           if (!last) continue;
           for (std::int64_t i = 0; i < tile_rows.size(); ++i)
             for (std::int64_t j = 0; j < width; j += kLanes)

@@ -82,9 +82,10 @@ void gemm(const Gather& gather, std::int64_t rows, Segments segments, const floa
       for (std::int64_t pass = 0; pass < passes.count; ++pass) {
         const Part run = passes.run(pass);
         const Part piece = passes.piece(pass);
-        gather.pointers(tile_rows, run, piece.begin, pointers);
-        kTiles[static_cast<std::size_t>(tile_rows.size() - 1)](
-            pointers, run.size(), piece.size(), columns + passes.first_k(pass), k, sums, pass > 0);
+        const Part live = gather.pointers(tile_rows, run, piece.begin, pointers);
+        const std::int64_t first = passes.first_k(pass) + (live.begin - run.begin) * piece.size();
+        kTiles[static_cast<std::size_t>(tile_rows.size() - 1)](pointers, live.size(), piece.size(),
+                                                               columns + first, k, sums, pass > 0);
       }
       gather.pixels(tile_rows, pixel);
       for (std::int64_t i = 0; i < tile_rows.size(); ++i)

@@ -13,9 +13,11 @@ struct Lines {
   const float* data;
   std::int64_t stride;
 
-  void pointers(Part rows, Part, std::int64_t skip, const float** table) const {
+  std::int64_t line() const { return 0; }
+  Part pointers(Part rows, Part segments, std::int64_t skip, const float** table) const {
     for (std::int64_t i = 0; i < rows.size(); ++i)
       table[i] = data + (rows.begin + i) * stride + skip;
+    return segments;
   }
   void pixels(Part rows, std::int64_t* pixel) const {
     for (std::int64_t i = 0; i < rows.size(); ++i) pixel[i] = rows.begin + i;
