@@ -59,6 +59,8 @@ const cases: Case[] = [
   },
   { name: 'a filter larger than the image', image: [1, 2, 3, 6], filter: [5, 5, 7], pad: 2 },
   { name: 'more pads than image', image: [1, 1, 1, 20], filter: [3, 3, 21], pad: 2 },
+  { name: 'a large filter', image: [1, 13, 12, 17], filter: [11, 11, 5], pad: 5 },
+  { name: 'a large filter, to one channel', image: [2, 9, 12, 18], filter: [9, 11, 1], pad: 4 },
   { name: 'a long K', image: [1, 3, 3, 300], filter: [3, 3, 33], pad: 1 },
   { name: 'a long K to one channel', image: [1, 2, 2, 700], filter: [2, 2, 1] },
   { name: 'a very long segment', image: [1, 1, 2, 2600], filter: [1, 1, 5] },
