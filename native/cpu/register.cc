@@ -6,6 +6,7 @@ extern "C" __attribute__((visibility("default"))) void rareface_register(
   using namespace rareface::cpu;
   register_arg(*table);
   register_batch_norm(*table);
+  register_batch_norm_train(*table);
   register_binary(*table);
   register_conv(*table);
   register_copy(*table);

@@ -7,6 +7,7 @@ namespace rareface::cpu {
 
 void register_arg(KernelTable& table);
 void register_batch_norm(KernelTable& table);
+void register_batch_norm_train(KernelTable& table);
 void register_binary(KernelTable& table);
 void register_conv(KernelTable& table);
 void register_copy(KernelTable& table);
