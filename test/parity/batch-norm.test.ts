@@ -16,8 +16,8 @@ function forwardAndBackward(norm: Norm, shape: number[], activation: 'linear' | 
   const offset = randomTensor<tf.Rank.R1>([channels], 3);
   const weights = randomTensor(shape, 4);
   const loss = (...[a, s, o]: Tensor[]) =>
-    tf.sum(tf.mul(norm(a!, s as Tensor1D, o as Tensor1D, { activation }), weights)) as tf.Scalar;
-  return [norm(x, scale, offset, { activation }), ...tf.grads(loss as never)([x, scale, offset])];
+    tf.sum<tf.Scalar>(tf.mul(norm(a!, s as Tensor1D, o as Tensor1D, { activation }), weights));
+  return [norm(x, scale, offset, { activation }), ...tf.grads(loss)([x, scale, offset])];
 }
 
 describe.each(['linear', 'relu'] as const)('batchNormTrain, %s', (activation) => {
