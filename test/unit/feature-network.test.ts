@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -92,6 +92,22 @@ describe('loadFeatureNetwork', () => {
         expect(tf.max(tf.abs(tf.sub(a, e))).dataSync()[0]).toBeLessThan(1e-4 * tf.max(tf.abs(e)).dataSync()[0]!);
     });
     await expect(loadFeatureNetwork(file)).rejects.toThrow(/vgg19_normalised.*it holds no conv3_2\.filter/);
+  });
+
+  test('has a default that ships: small, and alive in its last layer', async () => {
+    const { network: shipped, params, file, metadata } = await loadFeatureNetwork('default');
+    expect((await stat(file)).size).toBeLessThanOrEqual(12 * 2 ** 20);
+    expect(metadata).toMatchObject({ width: '0.5', normalise: 'null', channels: '1' });
+    const score = JSON.parse(metadata['score']!) as { crowd: number };
+    expect(await readFile(file.replace('.safetensors', '.md'), 'utf8')).toContain(`${(100 * score.crowd).toFixed(1)} %`);
+    tf.tidy(() => {
+      const weights = uploadParams(params);
+      for (const channels of [1, 3]) {
+        const [y] = shipped.apply(weights, randomTensor<tf.Rank.R4>([2, 48, 48, channels], 5));
+        expect(y!.shape).toEqual([2, 3, 3, 256]);
+        expect(tf.mean(y!).dataSync()[0]).toBeGreaterThan(1e-3);
+      }
+    });
   });
 
   test.each<[string, HostParams, Record<string, string>, RegExp]>([

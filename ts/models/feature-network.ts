@@ -61,7 +61,8 @@ export async function loadFeatureNetwork(
     throw new UserError(`${path}: conv1_1 takes ${channels} channels, expected 1 or 3.`);
   const width = metadata['width'] === undefined ? outputs / 64 : Number(metadata['width']);
   if (!(width > 0)) throw new UserError(`${path}: its metadata gives the width '${metadata['width']}'.`);
-  const normalise = metadata['normalise'] === undefined ? implied : readNormalise(metadata['normalise'], channels, path);
+  const normalise =
+    metadata['normalise'] === undefined ? implied : readNormalise(metadata['normalise'], channels, path);
   const network = vgg19Features({ width, layers, channels, normalise });
   return {
     network,
@@ -80,7 +81,9 @@ function readNormalise(text: string, channels: number, path: string): Normalisat
   try {
     parsed = normaliseSchema.parse(JSON.parse(text));
   } catch {
-    throw new UserError(`${path}: its metadata gives the normalisation '${text}', expected {"mean": [...], "std": [...]} or null.`);
+    throw new UserError(
+      `${path}: its metadata gives the normalisation '${text}', expected {"mean": [...], "std": [...]} or null.`,
+    );
   }
   if (parsed && (parsed.mean.length !== channels || parsed.std.length !== channels))
     throw new UserError(`${path}: its normalisation is not for ${channels} channels.`);

@@ -2,7 +2,8 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import { Philox } from '../base/random.js';
 
 /** How a parameter starts: N(0, std), or one constant. */
-export type Init = { readonly kind: 'normal'; readonly std: number } | { readonly kind: 'constant'; readonly value: number };
+export type Init =
+  { readonly kind: 'normal'; readonly std: number } | { readonly kind: 'constant'; readonly value: number };
 
 export interface ParamSpec {
   /** Unique within its network, e.g. `trunk.0.dense1.conv2.filter`. The order of specs is the order in files. */

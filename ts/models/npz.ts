@@ -52,8 +52,13 @@ function parseNpy(bytes: Uint8Array, where: string): HostParams[string] {
     throw new UserError(`${where} has a broken npy header: ${header.trim().slice(0, 80)}`);
   const reader = descr === undefined ? undefined : readers[descr];
   if (!reader)
-    throw new UserError(`${where}: expected one of ${Object.keys(readers).join(', ')} but it is ${descr ?? 'a record'}.`);
-  const shape = dims.split(',').filter((dim) => dim.trim() !== '').map(Number);
+    throw new UserError(
+      `${where}: expected one of ${Object.keys(readers).join(', ')} but it is ${descr ?? 'a record'}.`,
+    );
+  const shape = dims
+    .split(',')
+    .filter((dim) => dim.trim() !== '')
+    .map(Number);
   const needed = shape.reduce((a, b) => a * b, 1) * reader.width;
   if (bytes.length - dataStart !== needed)
     throw new UserError(

@@ -43,7 +43,8 @@ export function parseSafetensors(bytes: Uint8Array, file: string): Parsed {
   const { header, dataStart } = readHeader(bytes, file);
   const { __metadata__: rawMetadata, ...rawTensors } = header;
   const metadata = metadataSchema.optional().safeParse(rawMetadata);
-  if (!metadata.success) throw new UserError(`${file} is not a safetensors file: its metadata is not a map of strings.`);
+  if (!metadata.success)
+    throw new UserError(`${file} is not a safetensors file: its metadata is not a map of strings.`);
 
   const tensors = Object.entries(rawTensors).map(([name, raw]) => ({ name, ...checkTensor(name, raw, file) }));
   checkLayout(tensors, bytes.length - dataStart, file);
@@ -63,10 +64,14 @@ function readHeader(bytes: Uint8Array, file: string): { header: Record<string, u
     throw new UserError(`${file} is not a weight file: it has ${bytes.length} bytes, expected safetensors or npz.`);
   const length = new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(0, true);
   if (length > maxHeaderBytes)
-    throw new UserError(`${file} is not a weight file: expected safetensors or npz (its header would have ${length} bytes).`);
+    throw new UserError(
+      `${file} is not a weight file: expected safetensors or npz (its header would have ${length} bytes).`,
+    );
   const dataStart = lengthBytes + Number(length);
   if (dataStart > bytes.length)
-    throw new UserError(`${file} is cut short: it has ${bytes.length} bytes and its header alone ends at ${dataStart}.`);
+    throw new UserError(
+      `${file} is cut short: it has ${bytes.length} bytes and its header alone ends at ${dataStart}.`,
+    );
   let header: unknown;
   try {
     header = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes.subarray(lengthBytes, dataStart)));
@@ -91,7 +96,9 @@ function checkTensor(name: string, raw: unknown, file: string): TensorEntry {
     throw new UserError(`${file}, tensor ${name}: its header entry is broken (${parsed.error.issues[0]!.message}).`);
   const { dtype, shape, data_offsets } = parsed.data;
   if (!Object.hasOwn(widths, dtype))
-    throw new UserError(`${file}, tensor ${name}: expected one of ${Object.keys(widths).join(', ')} but it is ${dtype}.`);
+    throw new UserError(
+      `${file}, tensor ${name}: expected one of ${Object.keys(widths).join(', ')} but it is ${dtype}.`,
+    );
   const [start, end] = data_offsets;
   const needed = shape.reduce((a, b) => a * b, 1) * widths[dtype as StoredDType];
   if (end - start !== needed)
