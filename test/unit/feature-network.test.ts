@@ -99,7 +99,9 @@ describe('loadFeatureNetwork', () => {
     expect((await stat(file)).size).toBeLessThanOrEqual(12 * 2 ** 20);
     expect(metadata).toMatchObject({ width: '0.5', normalise: 'null', channels: '1' });
     const score = JSON.parse(metadata['score']!) as { crowd: number };
-    expect(await readFile(file.replace('.safetensors', '.md'), 'utf8')).toContain(`${(100 * score.crowd).toFixed(1)} %`);
+    expect(await readFile(file.replace('.safetensors', '.md'), 'utf8')).toContain(
+      `${(100 * score.crowd).toFixed(1)} %`,
+    );
     tf.tidy(() => {
       const weights = uploadParams(params);
       for (const channels of [1, 3]) {
