@@ -1,8 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { useEngine } from '../../ts/backend/engine.js';
-import { adversarialLoss, discriminatorLoss, gradientPenalty, l1 } from '../../ts/train/losses.js';
+import { adversarialLoss, discriminatorLoss, l1 } from '../../ts/train/losses.js';
 
 beforeAll(() => useEngine('cpu'));
 

@@ -1,3 +1,5 @@
+import { inspect } from 'node:util';
+
 /**
  * A mistake in what the user gave us: a file, a row, an option. Commands print the message alone,
  * on one line, and exit with 1; anything else is a defect and keeps its stack.
@@ -8,12 +10,7 @@ export class UserError extends Error {
 
 /** "Expected integer between 1 and 1000 for size but received 0.1 of type number." */
 export function expected(what: string, expectation: string, actual: unknown): UserError {
-  const shown =
-    typeof actual === 'string'
-      ? `'${actual}'`
-      : typeof actual === 'object'
-        ? JSON.stringify(actual)
-        : String(actual as number);
+  const shown = inspect(actual, { breakLength: Infinity });
   return new UserError(`Expected ${expectation} for ${what} but received ${shown} of type ${typeof actual}.`);
 }
 

@@ -1,8 +1,7 @@
 import type { GanLoss } from './losses.js';
 import type { Losses } from './metrics.js';
 
-const discriminators = ['discriminatorA', 'discriminatorB'] as const;
-type Discriminator = (typeof discriminators)[number];
+type Discriminator = 'discriminatorA' | 'discriminatorB';
 
 interface Watched {
   /** Running mean of the loss. */
