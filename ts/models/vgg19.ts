@@ -1,8 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import { expected } from '../base/errors.js';
+import type { FeatureStack } from '../ops/perceptual-loss.js';
 import { convRelu, plainParams, type ConvClassifier, type ConvLayer } from './conv-classifier.js';
-import type { Network } from './network.js';
+import type { Network, Params } from './network.js';
 
 /** Channels and convolutions of the five stages (Simonyan & Zisserman 2015, configuration E). */
 const stages = [
@@ -63,13 +64,9 @@ const layerNames = vgg19Convs({ width: 1, channels: 3 }).flatMap(({ name }) => [
  * their luma where they want one.
  * @throws UserError for an unknown layer or width
  */
-export function vgg19Features({ width, layers, channels, normalise }: Vgg19Config): Network<Tensor4D[]> {
-  if (layers.length === 0) throw expected('the feature layers', 'at least one layer such as relu5_4', layers);
-  for (const layer of layers)
-    if (!layerNames.includes(layer)) throw expected('a feature layer', 'conv1_1, relu1_1, ... or relu5_4', layer);
-  const all = vgg19Convs({ width, channels });
-  const last = Math.max(...all.map(({ name }, i) => (layers.includes(name) || layers.includes(reluOf(name)) ? i : -1)));
-  const convs = all.slice(0, last + 1);
+export function vgg19Features(config: Vgg19Config): Network<Tensor4D[]> {
+  const { width, layers, channels, normalise } = config;
+  const convs = wantedConvs(config);
   return {
     name: nameOf(width),
     params: convs.flatMap(plainParams),
@@ -90,6 +87,43 @@ export function vgg19Features({ width, layers, channels, normalise }: Vgg19Confi
       return layers.map((layer) => found.get(layer)!);
     },
   };
+}
+
+/**
+ * The same network as data, for the perceptual loss, and what images in [-1, 1] must go through
+ * first.
+ * @throws UserError for an unknown layer or width
+ */
+export function featureStack(
+  config: Vgg19Config,
+  params: Params,
+): { stack: FeatureStack; prepare(x: Tensor4D): Tensor4D } {
+  const convs = wantedConvs(config);
+  const tap = (layer: string) => ({
+    conv: convs.findIndex(({ name }) => name === layer || reluOf(name) === layer),
+    activated: layer.startsWith('relu'),
+  });
+  return {
+    stack: {
+      convs: convs.map(({ name, pooled }) => ({
+        filter: params[`${name}.filter`] as Tensor4D,
+        bias: params[`${name}.bias`] as Tensor1D,
+        pooled,
+      })),
+      taps: config.layers.map(tap),
+    },
+    prepare: (x) => toNetworkInput(x, config.channels, config.normalise),
+  };
+}
+
+/** The convolutions up to the last wanted layer. */
+function wantedConvs({ width, layers, channels }: Vgg19Config): ConvLayer[] {
+  if (layers.length === 0) throw expected('the feature layers', 'at least one layer such as relu5_4', layers);
+  for (const layer of layers)
+    if (!layerNames.includes(layer)) throw expected('a feature layer', 'conv1_1, relu1_1, ... or relu5_4', layer);
+  const all = vgg19Convs({ width, channels });
+  const last = Math.max(...all.map(({ name }, i) => (layers.includes(name) || layers.includes(reluOf(name)) ? i : -1)));
+  return all.slice(0, last + 1);
 }
 
 /** Rec. 601, as image libraries turn colour to grey. */

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { NamedTensorInfoMap, Tensor, Tensor1D, TensorInfo } from '@tensorflow/tfjs-core';
-import { backendName, nativeKernel } from '../backend/kernel.js';
+import type { Tensor, Tensor1D, TensorInfo } from '@tensorflow/tfjs-core';
+import { nativeKernel } from '../backend/kernel.js';
+import { hasKernel, runKernel } from './dispatch.js';
 
 export interface BatchNormOptions {
   /** What follows the normalisation. Default linear. */
@@ -21,11 +22,11 @@ export function batchNormTrain<T extends Tensor>(
   offset: Tensor1D,
   { activation = 'linear', eps = 1e-5 }: BatchNormOptions = {},
 ): T {
-  if (tf.getBackend() !== backendName) return batchNormTrainReference(x, scale, offset, { activation, eps });
+  if (!hasKernel(forwardKernel)) return batchNormTrainReference(x, scale, offset, { activation, eps });
   const relu = activation === 'relu';
   const op = tf.customGrad((...args) => {
     const [a, gain, shift, save] = args as unknown as [Tensor, Tensor1D, Tensor1D, (tensors: Tensor[]) => void];
-    const [y, mean, inverse] = run<[Tensor, Tensor, Tensor]>(
+    const [y, mean, inverse] = runKernel<[Tensor, Tensor, Tensor]>(
       forwardKernel,
       { x: a, scale: gain, offset: shift },
       { eps, relu },
@@ -35,7 +36,11 @@ export function batchNormTrain<T extends Tensor>(
       value: y,
       gradFunc: (dy: Tensor, saved: Tensor[]) => {
         const [sx, sScale, sy, sMean, sInverse] = saved as [Tensor, Tensor, Tensor, Tensor, Tensor];
-        return run<Tensor[]>(gradKernel, { x: sx, dy, scale: sScale, mean: sMean, inverse: sInverse, y: sy }, { relu });
+        return runKernel<Tensor[]>(
+          gradKernel,
+          { x: sx, dy, scale: sScale, mean: sMean, inverse: sInverse, y: sy },
+          { relu },
+        );
       },
     };
   });
@@ -59,10 +64,6 @@ export function batchNormTrainReference<T extends Tensor>(
 
 const forwardKernel = 'BatchNormTrain';
 const gradKernel = 'BatchNormTrainGrad';
-
-function run<Outputs extends Tensor[]>(kernel: string, inputs: NamedTensorInfoMap, attrs: object): Outputs {
-  return tf.engine().runKernel(kernel, inputs as never, attrs as never) as unknown as Outputs;
-}
 
 interface ForwardInputs {
   x: TensorInfo;
