@@ -1,0 +1,90 @@
+import { createHash } from 'node:crypto';
+import { UserError } from '../base/errors.js';
+
+/** The splits of FER2013: Training, PublicTest, PrivateTest. */
+export type Usage = 'training' | 'public' | 'private';
+
+/** Labelled square face images on the host. */
+export interface FaceSet {
+  /** Side in pixels. */
+  readonly size: number;
+  readonly channels: 1 | 3;
+  readonly count: number;
+  readonly classNames: readonly string[];
+  /** [count, size, size, channels], 0..255. */
+  readonly pixels: Uint8Array;
+  /** Index into classNames for each image. */
+  readonly labels: Uint8Array;
+  /** Images whose pixels are equal, byte for byte, share a number: they never part in a split. */
+  readonly groups: Int32Array;
+  /** Of each image, where the source has it. */
+  readonly usage?: readonly Usage[];
+  /** [count, 10]: how many voted for each of `ferPlusColumns`, where FER+ votes were given. */
+  readonly votes?: Float32Array;
+  /** Where image i comes from, e.g. "fer2013.csv.gz line 18", "faces/happy/a.png", "synthetic 12". */
+  source(i: number): string;
+  /** With skipBad: one line for each row or file that was left out. */
+  readonly skipped: readonly string[];
+}
+
+/**
+ * A number for each image, the same for images whose bytes are equal; numbers count up from 0 in
+ * the order of first appearance.
+ * @param bytesEach size * size * channels
+ */
+export function groupEqual(pixels: Uint8Array, bytesEach: number): Int32Array {
+  const numbers = new Map<string, number>();
+  return Int32Array.from({ length: pixels.length / bytesEach }, (_, i) => {
+    const image = pixels.subarray(i * bytesEach, (i + 1) * bytesEach);
+    const digest = createHash('sha256').update(image).digest('base64');
+    const known = numbers.get(digest);
+    if (known !== undefined) return known;
+    numbers.set(digest, numbers.size);
+    return numbers.size - 1;
+  });
+}
+
+/**
+ * The images of a class, in their order.
+ * @param className in any case
+ * @throws UserError for an unknown class, or one of fewer than 2 images
+ */
+export function facesOfClass(faces: FaceSet, className: string): Int32Array {
+  const label = labelOf(faces.classNames, className);
+  const found: number[] = [];
+  for (let i = 0; i < faces.count; i++) if (faces.labels[i] === label) found.push(i);
+  if (found.length < 2)
+    throw new UserError(
+      `The class ${faces.classNames[label]!} has ${found.length === 0 ? 'no images' : '1 image'}, expected at least 2.`,
+    );
+  return Int32Array.from(found);
+}
+
+/**
+ * The index of a class's name, in any case.
+ * @throws UserError that lists the names there are
+ */
+export function labelOf(classNames: readonly string[], className: string): number {
+  const wanted = className.toLowerCase();
+  const label = classNames.findIndex((name) => name.toLowerCase() === wanted);
+  if (label < 0) throw new UserError(`There is no class '${className}'. Classes: ${classNames.join(', ')}.`);
+  return label;
+}
+
+/** Rec. 601, as image libraries turn colour to grey; grey pixels keep their value. */
+const luma = [0.299, 0.587, 0.114] as const;
+
+/** Interleaved RGB to one byte a pixel. */
+export function toGrey(rgb: Uint8Array): Uint8Array {
+  const grey = new Uint8Array(rgb.length / 3);
+  for (let i = 0; i < grey.length; i++)
+    grey[i] = Math.round(luma[0] * rgb[3 * i]! + luma[1] * rgb[3 * i + 1]! + luma[2] * rgb[3 * i + 2]!);
+  return grey;
+}
+
+/** Grey pixels repeated to RGB. */
+export function toRgb(grey: Uint8Array): Uint8Array {
+  const rgb = new Uint8Array(3 * grey.length);
+  for (let i = 0; i < grey.length; i++) rgb.fill(grey[i]!, 3 * i, 3 * i + 3);
+  return rgb;
+}
