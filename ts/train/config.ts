@@ -41,16 +41,19 @@ export function validateConfig(candidate: Readonly<Record<string, unknown>>): Tr
 
 /**
  * The configuration of another sitting of a run.
+ * @param settings options that may change, and others as the run has them
  * @throws UserError for an option that would change what the run computes
  */
 export function resumeConfig(config: TrainConfig, settings: Readonly<Record<string, unknown>>): TrainConfig {
   const given = Object.entries(settings).filter(([, value]) => value !== undefined);
-  for (const [name] of given)
-    if (!(sittingOptions as readonly string[]).includes(name))
+  for (const [name, value] of given) {
+    const same = JSON.stringify(value) === JSON.stringify(config[name as keyof TrainConfig]);
+    if (!same && !(sittingOptions as readonly string[]).includes(name))
       throw new UserError(
         `${flagOf(name)} cannot change when a run is resumed: it is part of the run's config.json. ` +
           `May change: ${sittingOptions.map(flagOf).join(', ')}.`,
       );
+  }
   // Limits belong to the sitting that set them.
   return validateConfig({ ...config, maxSteps: null, maxMinutes: null, ...Object.fromEntries(given) });
 }

@@ -1,0 +1,192 @@
+import { mkdir, readdir, readFile, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { messageOf, UserError } from '../base/errors.js';
+import { makeFolder, writeAtomic } from '../base/files.js';
+import type { HostParams } from '../models/network.js';
+import { readWeights, writeWeights } from '../models/weights.js';
+import { lossNames, type LossName } from './losses.js';
+import type { Position } from './trainer.js';
+
+/**
+ * A checkpoint is a folder `checkpoints/step-<steps done>/` of a run: every tensor in
+ * tensors.safetensors, all else in state.json. It is written under a temporary name and renamed,
+ * so a folder of the right name is whole unless something else harmed it.
+ */
+const tensorsFile = 'tensors.safetensors';
+const stateFile = 'state.json';
+const folderName = /^step-(\d+)$/;
+
+/** `step-000500` for 500: names of checkpoints and sample sheets, sorted as the steps are. */
+export const stepName = (step: number): string => `step-${String(step).padStart(6, '0')}`;
+
+export interface Checkpoint {
+  readonly tensors: HostParams;
+  readonly position: Position;
+  /** Training time so far. */
+  readonly seconds: number;
+}
+
+const count = z.int().min(0);
+const order = z.strictObject({ round: count, taken: count });
+const watched = z.strictObject({ mean: z.number(), low: count });
+const stateSchema = z.strictObject({
+  version: z.literal(1),
+  seconds: z.number().min(0),
+  position: z.strictObject({
+    step: count,
+    updates: z.strictObject({
+      generatorAB: count,
+      generatorBA: count,
+      discriminatorA: count,
+      discriminatorB: count,
+    }),
+    orderA: order,
+    orderB: order,
+    replayA: count,
+    replayB: count,
+    window: z.strictObject({
+      steps: count,
+      sums: z.strictObject(
+        Object.fromEntries(lossNames.map((name) => [name, z.number()])) as Record<LossName, z.ZodNumber>,
+      ),
+    }),
+    collapse: z.strictObject({ discriminatorA: watched, discriminatorB: watched }),
+  }),
+}) satisfies z.ZodType<Omit<Checkpoint, 'tensors'>>;
+
+const checkpointsOf = (run: string): string => join(run, 'checkpoints');
+
+/**
+ * Writes a checkpoint whole or not at all, then removes those beyond the `keep` newest and those of
+ * later steps, which an abandoned continuation left.
+ * @returns its folder
+ * @throws UserError naming the file that could not be written; older checkpoints are then as they were
+ */
+export async function saveCheckpoint(
+  run: string,
+  { tensors, position, seconds }: Checkpoint,
+  keep: number,
+): Promise<string> {
+  const parent = checkpointsOf(run);
+  const target = join(parent, stepName(position.step));
+  const temporary = join(parent, `.${stepName(position.step)}.${process.pid}.tmp`);
+  await makeFolder(parent);
+  try {
+    await rm(temporary, { recursive: true, force: true });
+    await mkdir(temporary);
+    await writeWeights(join(temporary, tensorsFile), tensors, {}, 'float32');
+    await writeAtomic(join(temporary, stateFile), `${JSON.stringify({ version: 1, seconds, position }, null, 2)}\n`);
+    // Only a checkpoint of the same step, of an abandoned continuation, can be in the way.
+    await rm(target, { recursive: true, force: true });
+    await rename(temporary, target);
+  } catch (error) {
+    await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
+    throw new UserError(`Cannot write the checkpoint ${target}: ${messageOf(error)}`);
+  }
+  const all = await listCheckpoints(run);
+  const older = all.filter(({ step }) => step <= position.step);
+  const dropped = [...all.filter(({ step }) => step > position.step), ...older.slice(0, -keep)];
+  for (const { folder } of dropped) await rm(folder, { recursive: true, force: true });
+  return target;
+}
+
+interface Listed {
+  readonly step: number;
+  readonly folder: string;
+}
+
+/** A run's checkpoints, oldest first; none where it has no such folder. */
+export async function listCheckpoints(run: string): Promise<Listed[]> {
+  const parent = checkpointsOf(run);
+  const names = await readdir(parent).catch(() => []);
+  return names
+    .flatMap((name) => {
+      const step = folderName.exec(name)?.[1];
+      return step === undefined ? [] : [{ step: Number(step), folder: join(parent, name) }];
+    })
+    .sort((a, b) => a.step - b.step);
+}
+
+/** Removes what killed writers left. For a run that no other process works on. */
+export async function removeLeftovers(run: string): Promise<void> {
+  const parent = checkpointsOf(run);
+  for (const name of await readdir(parent).catch(() => []))
+    if (name.startsWith('.') && name.endsWith('.tmp')) await rm(join(parent, name), { recursive: true, force: true });
+}
+
+/** What `--resume` names: a run, from its newest checkpoint on, or one checkpoint of a run. */
+export interface ResumePoint {
+  readonly run: string;
+  /** Left out: the newest. */
+  readonly checkpoint?: string;
+}
+
+export function resumePoint(path: string): ResumePoint {
+  const folder = resolve(path);
+  if (folderName.test(basename(folder)) && basename(dirname(folder)) === 'checkpoints')
+    return { run: dirname(dirname(folder)), checkpoint: folder };
+  return { run: folder };
+}
+
+/**
+ * Reads the checkpoint to go on from.
+ * @param shapes of every tensor but the replay buffers'
+ * @param replay the most images of a replay buffer, and the shape of one
+ * @throws UserError naming the file that is missing, cut short or of another shape, and the checkpoint before it
+ */
+export async function loadCheckpoint(
+  { run, checkpoint }: ResumePoint,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  replay: { readonly size: number; readonly shape: readonly number[] },
+): Promise<Checkpoint> {
+  const all = await listCheckpoints(run);
+  const folder = checkpoint ?? all.at(-1)?.folder;
+  if (folder === undefined) throw new UserError(`${run} has no checkpoint to resume from.`);
+  try {
+    const state = await readState(join(folder, stateFile));
+    const path = join(folder, tensorsFile);
+    const { params: tensors } = await readWeights(path);
+    checkTensors(tensors, shapes, replay, path);
+    return { ...state, tensors };
+  } catch (error) {
+    const previous = all.filter((other) => other.folder < folder).at(-1);
+    if (!(error instanceof UserError)) throw error;
+    const hint = previous
+      ? ` The checkpoint before it is ${previous.folder}: resume from that one by its name.`
+      : ' The run has no earlier checkpoint.';
+    throw new UserError(`${error.message}${hint}`);
+  }
+}
+
+async function readState(path: string): Promise<Omit<Checkpoint, 'tensors'>> {
+  let content: unknown;
+  try {
+    content = JSON.parse(await readFile(path, 'utf8'));
+  } catch (error) {
+    throw new UserError(`Cannot read the checkpoint's ${path}: ${messageOf(error)}.`);
+  }
+  const { success, data, error } = stateSchema.safeParse(content);
+  if (!success) {
+    const [issue] = error.issues;
+    throw new UserError(`${path} is not the state of a checkpoint: ${issue!.path.join('.')}: ${issue!.message}.`);
+  }
+  return data;
+}
+
+function checkTensors(
+  tensors: HostParams,
+  shapes: ReadonlyMap<string, readonly number[]>,
+  replay: { readonly size: number; readonly shape: readonly number[] },
+  path: string,
+): void {
+  const misfit = (why: string) => new UserError(`${path} does not fit the run's config.json: ${why}.`);
+  for (const name of shapes.keys()) if (!Object.hasOwn(tensors, name)) throw misfit(`it holds no ${name}`);
+  for (const [name, { shape }] of Object.entries(tensors)) {
+    const [, index] = /^replay[AB]\/(\d+)$/.exec(name) ?? [];
+    const wanted = index !== undefined && Number(index) < replay.size ? replay.shape : shapes.get(name);
+    if (!wanted) throw misfit(`it holds ${name}, which the run has not`);
+    if (wanted.join() !== shape.join())
+      throw misfit(`${name} has shape [${shape.join(', ')}], expected [${wanted.join(', ')}]`);
+  }
+}

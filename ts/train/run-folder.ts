@@ -1,0 +1,88 @@
+import { randomBytes } from 'node:crypto';
+import { mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { basename, join, resolve } from 'node:path';
+import { messageOf, UserError } from '../base/errors.js';
+import { makeFolder, writeAtomic } from '../base/files.js';
+import { readSettings, validateConfig } from './config.js';
+import type { TrainConfig } from './options.js';
+
+/** The files of a run folder; checkpoints/ is checkpoint.ts's. */
+export const runFiles = (run: string) =>
+  ({
+    config: join(run, 'config.json'),
+    metrics: join(run, 'metrics.jsonl'),
+    samples: join(run, 'samples'),
+    losses: join(run, 'losses.png'),
+    generatorAB: join(run, 'gen_ab.onnx'),
+    generatorBA: join(run, 'gen_ba.onnx'),
+  }) as const;
+
+/**
+ * Makes a run's folder, `<runs>/<time>-<name>`, with its config.json.
+ * @throws UserError naming the folder that cannot be made
+ */
+export async function makeRunFolder(config: TrainConfig, now = new Date()): Promise<string> {
+  await makeFolder(config.runs);
+  const name = config.name ?? `${config.from}-to-${config.to}`.toLowerCase().replaceAll(/[^\w.-]+/g, '-');
+  const base = join(config.runs, `${timeStamp(now)}-${name}`);
+  for (let number = 1; ; number++) {
+    const run = number === 1 ? base : `${base}-${number}`;
+    try {
+      await mkdir(run);
+    } catch (error) {
+      // Another run of the same second and name.
+      if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue;
+      throw new UserError(`Cannot make the folder ${run}: ${messageOf(error)}`);
+    }
+    const files = runFiles(run);
+    await writeAtomic(files.config, `${JSON.stringify(config, null, 2)}\n`);
+    await makeFolder(files.samples);
+    return run;
+  }
+}
+
+/** Local time, sortable: 20260131-235959. */
+function timeStamp(now: Date): string {
+  const two = (value: number) => String(value).padStart(2, '0');
+  const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
+  return `${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
+}
+
+/** Points `<runs>/latest` at a run, in one step. @throws UserError naming the link */
+export async function pointLatest(runs: string, run: string): Promise<void> {
+  const link = join(runs, 'latest');
+  const temporary = `${link}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+  try {
+    await symlink(basename(run), temporary);
+    await rename(temporary, link);
+  } catch (error) {
+    await rm(temporary, { force: true }).catch(() => undefined);
+    throw new UserError(`Cannot point ${link} at ${run}: ${messageOf(error)}`);
+  }
+}
+
+/**
+ * The folder that `--resume` names: `latest` is the newest run of `runs`.
+ * @throws UserError where there is none
+ */
+export function resumeFolder(resume: string, runs: string): string {
+  return resolve(resume === 'latest' ? join(runs, 'latest') : resume);
+}
+
+/** A run's configuration. @throws UserError naming its config.json */
+export async function readRunConfig(run: string): Promise<TrainConfig> {
+  const file = runFiles(run).config;
+  const settings = await readSettings(file);
+  try {
+    return validateConfig(settings);
+  } catch (error) {
+    throw error instanceof UserError ? new UserError(`${file}: ${error.message}`) : error;
+  }
+}
+
+/** Removes temporary files that killed writers left in a run that no other process works on. */
+export async function removeTemporaries(run: string): Promise<void> {
+  for (const folder of [run, runFiles(run).samples])
+    for (const name of await readdir(folder).catch(() => []))
+      if (name.endsWith('.tmp')) await rm(join(folder, name), { force: true });
+}
