@@ -4,6 +4,7 @@
 extern "C" __attribute__((visibility("default"))) void rareface_register(
     rareface::KernelTable* table) {
   using namespace rareface::cpu;
+  register_adam(*table);
   register_arg(*table);
   register_batch_norm(*table);
   register_batch_norm_train(*table);
@@ -13,9 +14,13 @@ extern "C" __attribute__((visibility("default"))) void rareface_register(
   register_create(*table);
   register_depthwise(*table);
   register_indexed(*table);
+  register_instance_norm(*table);
   register_matmul(*table);
+  register_perceptual_loss(*table);
   register_pool(*table);
   register_reduce(*table);
+  register_reflect_pad(*table);
+  register_residual_dense_block(*table);
   register_resize(*table);
   register_softmax(*table);
   register_transpose(*table);
