@@ -1,6 +1,7 @@
 import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { imageGrid, toBytes } from '../../ts/report/image-grid.js';
+import { barChartSvg } from '../../ts/report/bar-chart.js';
 import { linePlotsPng, linePlotsSvg } from '../../ts/report/plots.js';
 
 const flat = (value: number, size = 4, channels = 1) => new Uint8Array(size * size * channels).fill(value);
@@ -83,4 +84,22 @@ test('draws every line, axis name and legend entry', async () => {
   const { width, height } = await sharp(await linePlotsPng([plot])).metadata();
   expect(width).toBeGreaterThan(1000);
   expect(height).toBeGreaterThan(400);
+});
+
+test('bar charts name every group and bar and show its value', () => {
+  const svg = barChartSvg({
+    title: 'Milliseconds',
+    groups: [
+      {
+        name: 'step',
+        bars: [
+          { name: 'native', value: 4.26 },
+          { name: 'cpu', value: 320 },
+        ],
+      },
+      { name: 'forward', bars: [{ name: 'native', value: 1.5 }] },
+    ],
+  });
+  for (const text of ['Milliseconds', 'step', 'forward', 'native', 'cpu', '4.26', '320', '1.50', '#D55E00'])
+    expect(svg).toContain(text);
 });

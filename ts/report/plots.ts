@@ -19,7 +19,7 @@ export interface LinePlot {
 const panelWidth = 860;
 const panelHeight = 340;
 /** Okabe and Ito's colours, told apart by the colour-blind too. */
-const palette = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000'];
+export const palette = ['#0072B2', '#D55E00', '#009E73', '#CC79A7', '#E69F00', '#56B4E9', '#000000'];
 
 // There is no canvas to measure text with; echarts' own guess is too small for wide fonts.
 echarts.setPlatformAPI({
