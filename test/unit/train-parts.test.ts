@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { useEngine } from '../../ts/backend/engine.js';
 import { Philox } from '../../ts/base/random.js';
 import { CollapseWatch } from '../../ts/train/collapse.js';
-import { DataOrder } from '../../ts/train/data-order.js';
+import { DataOrder } from '../../ts/data/data-order.js';
 import { LossWindow, type Losses } from '../../ts/train/metrics.js';
 import { presets } from '../../ts/train/presets.js';
 import { ReplayBuffer } from '../../ts/train/replay-buffer.js';

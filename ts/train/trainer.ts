@@ -9,7 +9,7 @@ import { uploadParams } from '../models/host-params.js';
 import { initialParams, type HostParams, type Network, type Params } from '../models/network.js';
 import type { AdamOptions } from '../ops/adam.js';
 import { CollapseWatch, type CollapseState } from './collapse.js';
-import { DataOrder, type OrderState } from './data-order.js';
+import { DataOrder, type OrderState } from '../data/data-order.js';
 import { drawChoices, drawNormal, drawUniform, streams } from './draws.js';
 import { lossNames } from './losses.js';
 import { LossWindow, type Losses, type WindowState } from './metrics.js';
