@@ -36,8 +36,8 @@ describe('syntheticFaces', () => {
 
   test('makes the rare class as rare as told', async () => {
     const faces = await loadFaces({ ...grey, data: 'synthetic' });
-    expect(faces.count).toBe(570);
-    expect(ferClasses.map((name) => facesOfClass(faces, name).length)).toEqual([90, 30, 90, 90, 90, 90, 90]);
+    expect(faces.count).toBe(380);
+    expect(ferClasses.map((name) => facesOfClass(faces, name).length)).toEqual([60, 20, 60, 60, 60, 60, 60]);
   });
 
   test('draws in colour and in other sizes', async () => {
