@@ -12,7 +12,7 @@ const rooms = [
   ['ops'],
   ['data', 'models'],
   ['onnx', 'report'],
-  ['augment', 'evaluate', 'filter', 'train'],
+  ['augment', 'evaluate', 'filter', 'pretrain', 'train'],
   ['cli'],
 ];
 
