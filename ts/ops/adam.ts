@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor } from '@tensorflow/tfjs-core';
+import type { Tensor, TensorInfo } from '@tensorflow/tfjs-core';
+import { nativeKernel } from '../backend/kernel.js';
+import { hasKernel, runKernel } from './dispatch.js';
 
 export interface AdamOptions {
   readonly learningRate: number;
@@ -31,6 +33,25 @@ export function adamUpdate(
   grads: readonly Tensor[],
   m: readonly Tensor[],
   v: readonly Tensor[],
+  options: AdamOptions,
+): AdamResult {
+  if (!hasKernel(kernel)) return adamUpdateReference(params, grads, m, v, options);
+  const { learningRate, beta1, beta2, epsilon, step } = options;
+  const rate = learningRate / (1 - beta1 ** step);
+  const correction = 1 / (1 - beta2 ** step);
+  const scalars = tf.tensor1d([rate, beta1, 1 - beta1, beta2, 1 - beta2, correction, epsilon]);
+  const updated = runKernel<Tensor[]>(kernel, [scalars, ...params, ...grads, ...m, ...v]);
+  scalars.dispose();
+  const list = (i: number) => updated.slice(i * params.length, (i + 1) * params.length);
+  return { params: list(0), m: list(1), v: list(2) };
+}
+
+/** The same in plain tfjs ops: what other engines run. */
+export function adamUpdateReference(
+  params: readonly Tensor[],
+  grads: readonly Tensor[],
+  m: readonly Tensor[],
+  v: readonly Tensor[],
   { learningRate, beta1, beta2, epsilon, step }: AdamOptions,
 ): AdamResult {
   const result: AdamResult = { params: [], m: [], v: [] };
@@ -50,3 +71,17 @@ export function adamUpdate(
   });
   return result;
 }
+
+const kernel = 'AdamUpdate';
+
+// Inputs: the scalars, then all params, gradients, first and second moments. Outputs: all params,
+// first and second moments anew. The scalars change from step to step; in a tensor they are no part
+// of what the kernel is.
+tf.registerKernel(
+  nativeKernel<TensorInfo[]>(kernel, ({ inputs, backend }) => {
+    const params = inputs.slice(1, 1 + (inputs.length - 1) / 4);
+    const outputs = [params, params, params].flat().map(({ shape }) => backend.makeOutput(shape, 'float32'));
+    backend.run(kernel, inputs, outputs);
+    return outputs;
+  }),
+);

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor4D, TensorInfo } from '@tensorflow/tfjs-core';
+import { nativeKernel } from '../backend/kernel.js';
 import { hasKernel, runKernel } from './dispatch.js';
 
 export interface InstanceNormOptions {
@@ -88,3 +89,19 @@ function instanceNormSecondGrad(
   );
   return [byX as Tensor4D, (gate ? tf.mul(byG, gate) : byG) as Tensor4D];
 }
+
+/** Must match `Activation` in native/cpu/epilogue.h. */
+const activations = { linear: 0, relu: 1, leakyRelu: 4 } as const;
+
+const kernels = ['InstanceNorm', 'InstanceNormGrad'].map((name) =>
+  nativeKernel<{ x: TensorInfo; dy?: TensorInfo }, Required<InstanceNormOptions>>(
+    name,
+    ({ inputs: { x, dy }, attrs: { activation, slope, eps }, backend }) => {
+      const result = backend.makeOutput(x.shape, 'float32');
+      backend.run(name, dy ? [x, dy] : [x], [result], [activations[activation], slope, eps]);
+      return result;
+    },
+  ),
+);
+
+for (const kernel of kernels) tf.registerKernel(kernel);

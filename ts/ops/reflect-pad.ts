@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor4D, TensorInfo } from '@tensorflow/tfjs-core';
+import { nativeKernel } from '../backend/kernel.js';
 import { expected } from '../base/errors.js';
 import { hasKernel, runKernel } from './dispatch.js';
 
@@ -52,3 +53,20 @@ function linear(x: Tensor4D, kernel: string, pad: number, gradient: (dy: Tensor4
   }));
   return op(x) as Tensor4D;
 }
+
+/** Kernels by how often they add `pad` to a side. */
+const kernels = (
+  [
+    ['ReflectPad', 2],
+    ['ReflectPadGrad', -2],
+  ] as const
+).map(([name, times]) =>
+  nativeKernel<{ x: TensorInfo }, { pad: number }>(name, ({ inputs: { x }, attrs: { pad }, backend }) => {
+    const [n, h, w, c] = x.shape as [number, number, number, number];
+    const y = backend.makeOutput([n, h + times * pad, w + times * pad, c], 'float32');
+    backend.run(name, [x], [y], [pad]);
+    return y;
+  }),
+);
+
+for (const kernel of kernels) tf.registerKernel(kernel);

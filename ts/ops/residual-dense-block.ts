@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Tensor, Tensor1D, Tensor4D, TensorInfo } from '@tensorflow/tfjs-core';
+import { nativeKernel } from '../backend/kernel.js';
+import { hasKernel, runKernel } from './dispatch.js';
 import { instanceNorm } from './instance-norm.js';
 
 export interface DenseBlockOptions {
@@ -27,7 +29,22 @@ export function residualDenseBlock(
   biases: readonly Tensor1D[] | undefined,
   options: DenseBlockOptions,
 ): Tensor4D {
-  return residualDenseBlockReference(x, filters, biases, options);
+  const { norm, alpha, slope = 0.2, eps = 1e-5 } = options;
+  // The kernel's gradient finds what entered LeakyReLU from what left it.
+  if (!hasKernel(forwardKernel) || !(slope > 0) || (norm === 'instance' && biases))
+    return residualDenseBlockReference(x, filters, biases, options);
+  const attrs: KernelAttrs = { convs: filters.length, biased: Boolean(biases), norm, alpha, slope, eps };
+  const op = tf.customGrad((...args) => {
+    const inputs = args.slice(0, -1) as Tensor[];
+    const save = args.at(-1) as unknown as (tensors: Tensor[]) => void;
+    const [y, ...kept] = runKernel<Tensor[]>(forwardKernel, inputs, attrs);
+    save([...kept, ...inputs.slice(1, 1 + attrs.convs)]);
+    return {
+      value: y!,
+      gradFunc: (dy: Tensor, saved: Tensor[]) => runKernel<Tensor[]>(gradKernel, [dy, ...saved], attrs),
+    };
+  });
+  return op(x, ...filters, ...(biases ?? [])) as Tensor4D;
 }
 
 /** The same in plain tfjs ops: what other engines run, and what the kernel is tested against. */
@@ -48,3 +65,51 @@ export function residualDenseBlockReference(
   });
   return tf.add(x, tf.mul(parts.at(-1)!, alpha));
 }
+
+const forwardKernel = 'ResidualDenseBlock';
+const gradKernel = 'ResidualDenseBlockGrad';
+
+interface KernelAttrs {
+  convs: number;
+  biased: boolean;
+  norm: DenseBlockOptions['norm'];
+  alpha: number;
+  slope: number;
+  eps: number;
+}
+
+const numbers = ({ convs, biased, norm, alpha, slope, eps }: KernelAttrs) => [
+  convs,
+  Number(biased),
+  Number(norm === 'instance'),
+  alpha,
+  slope,
+  eps,
+];
+
+const kernels = [
+  // Inputs: x, filters, biases. Outputs: y; the buffer of x and all results side by side; with a
+  // norm, the inverse deviations of the results.
+  nativeKernel<TensorInfo[], KernelAttrs>(forwardKernel, ({ inputs, attrs, backend }) => {
+    const [n, h, w, c] = inputs[0]!.shape as [number, number, number, number];
+    const last = inputs[attrs.convs]!;
+    const read = last.shape[2]!;
+    const normed = attrs.norm === 'instance';
+    const outputs = [inputs[0]!.shape, [n, h, w, normed ? read + c : read]];
+    if (normed) outputs.push([n, read]);
+    const infos = outputs.map((shape) => backend.makeOutput(shape, 'float32'));
+    backend.run(forwardKernel, inputs, infos, numbers(attrs));
+    return infos;
+  }),
+  // Inputs: dy, what the forward pass kept, filters. Outputs: gradients by x, filters, biases.
+  nativeKernel<TensorInfo[], KernelAttrs>(gradKernel, ({ inputs, attrs, backend }) => {
+    const filters = inputs.slice(-attrs.convs);
+    const shapes = [inputs[0]!.shape, ...filters.map(({ shape }) => shape)];
+    if (attrs.biased) shapes.push(...filters.map(({ shape }) => [shape[3]!]));
+    const infos = shapes.map((shape) => backend.makeOutput(shape, 'float32'));
+    backend.run(gradKernel, inputs, infos, numbers(attrs));
+    return infos;
+  }),
+];
+
+for (const kernel of kernels) tf.registerKernel(kernel);
