@@ -1,0 +1,44 @@
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import sharp from 'sharp';
+import { Philox } from '../../ts/base/random.js';
+import type { TrainConfig } from '../../ts/train/options.js';
+import { presets } from '../../ts/train/presets.js';
+
+const size = 16;
+
+/** Writes a folder of noise images, 5 of Neutral and 3 of Disgust, to train tiny networks on. */
+export async function writeTinyFaces(folder: string): Promise<void> {
+  const random = new Philox(17);
+  for (const [name, count] of [
+    ['Neutral', 5],
+    ['Disgust', 3],
+  ] as const) {
+    await mkdir(join(folder, name), { recursive: true });
+    for (let i = 0; i < count; i++) {
+      const pixels = Uint8Array.from({ length: size * size }, () => random.integer(256));
+      await sharp(pixels, { raw: { width: size, height: size, channels: 1 } }).toFile(join(folder, name, `${i}.png`));
+    }
+  }
+}
+
+/** A run of 24 steps of the smallest networks, with every remedy, that writes something at every turn. */
+export const tinyRun: Omit<TrainConfig, 'data' | 'runs'> = {
+  ...presets.quick,
+  size,
+  baseWidth: 2,
+  growth: 2,
+  discriminatorWidth: 2,
+  epochsFlat: 2,
+  epochsDecay: 2,
+  stepsPerEpoch: 6,
+  poolSize: 3,
+  labelFlip: 0.2,
+  instanceNoise: 0.1,
+  discriminatorEvery: 2,
+  warmupEpochs: 1,
+  checkpointEvery: 5,
+  sampleEvery: 10,
+  samples: 2,
+  logEvery: 4,
+};
