@@ -1,0 +1,211 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { UserError } from '../../ts/base/errors.js';
+import { classifier } from '../../ts/models/classifier.js';
+import { plainClassifier } from '../../ts/models/conv-classifier.js';
+import { makeDiscriminator } from '../../ts/models/discriminator.js';
+import { makeGenerator } from '../../ts/models/generator.js';
+import { initialParams } from '../../ts/models/network.js';
+import { exportOnnx } from '../../ts/onnx/export.js';
+import { decodeModel, encodeModel, type Dimension, type Model } from '../../ts/onnx/proto.js';
+import { openGenerator } from '../../ts/onnx/session.js';
+import { runOnnx } from '../helpers/onnx.js';
+import { randomTensor } from '../helpers/parity.js';
+import { useEngine } from '../../ts/backend/engine.js';
+
+const network = makeGenerator({
+  ...{ generator: 'cyclegan', channels: 1, baseWidth: 4, resBlocks: 1 },
+  ...{ blocks: 1, denseBlocks: 1, subBlocks: 2, growth: 4, trunkNorm: 'instance', residualScale: 0.5 },
+});
+
+let folder: string;
+let model: Uint8Array;
+let file: string;
+beforeAll(async () => {
+  await useEngine('cpu');
+  folder = await mkdtemp(join(tmpdir(), 'session-'));
+  model = await exportOnnx(network, initialParams(network, 1), {
+    channels: 1,
+    metadata: { size: '16', to: 'Disgust' },
+  });
+  file = await written('generator.onnx', model);
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+async function written(name: string, bytes: Uint8Array | string): Promise<string> {
+  const path = join(folder, name);
+  await writeFile(path, bytes);
+  return path;
+}
+
+test('answers in order, with what onnxruntime gives', async () => {
+  const generator = await openGenerator(file, { provider: 'cpu', threads: 1 });
+  expect(generator).toMatchObject({ channels: 1, size: 16, provider: 'cpu', note: undefined });
+  expect(generator.metadata['to']).toBe('Disgust');
+  const shapes = [
+    [2, 16, 16, 1],
+    [1, 32, 32, 1],
+    [5, 16, 16, 1],
+  ] as const;
+  const order: number[] = [];
+  const results = await Promise.all(
+    shapes.map(async ([n, size], i) => {
+      // One channel: NHWC and NCHW are the same.
+      const images = randomTensor([n, size, size, 1], i).dataSync<'float32'>();
+      const result = await generator.run(images.slice(), n, size);
+      order.push(i);
+      return result;
+    }),
+  );
+  expect(order).toEqual([0, 1, 2]);
+  for (const [i, shape] of shapes.entries())
+    expect(results[i]).toEqual((await runOnnx(model, [...shape], i))[0]!.values);
+  await generator.close();
+  await expect(generator.run(new Float32Array(256), 1, 16)).rejects.toThrow('the session is closed');
+});
+
+test('the event loop turns while a batch runs', async () => {
+  const generator = await openGenerator(file, { provider: 'cpu' });
+  const running = generator.run(new Float32Array(64 * 64 * 64), 64, 64);
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  await running;
+  clearInterval(timer);
+  expect(turns).toBeGreaterThan(2);
+  await generator.close();
+});
+
+test('a failing batch leaves the session usable', async () => {
+  const generator = await openGenerator(file, { provider: 'cpu' });
+  // Not divisible by 4: what comes out is larger.
+  await expect(generator.run(new Float32Array(18 * 18), 1, 18)).rejects.toThrow(
+    `${file} failed on images [1, 1, 18, 18]: `,
+  );
+  expect(await generator.run(new Float32Array(256), 1, 16)).toHaveLength(256);
+  await generator.close();
+});
+
+test('calls under way fail when the session is closed', async () => {
+  const generator = await openGenerator(file, { provider: 'cpu' });
+  const running = generator.run(new Float32Array(64 * 64 * 64), 64, 64);
+  await Promise.all([expect(running).rejects.toThrow(UserError), generator.close()]);
+});
+
+describe('the CUDA provider', () => {
+  test('is asked for by auto, which says in one line why it is not used', async () => {
+    const generator = await openGenerator(file);
+    if (generator.provider === 'cuda') expect(generator.note).toBeUndefined();
+    else expect(generator.note).toMatch(/^CUDA is not available, using the CPU \([^\n]+\)\.$/);
+    await generator.close();
+  });
+
+  test('by name is used, or what it needs is said', async () => {
+    try {
+      const generator = await openGenerator(file, { provider: 'cuda' });
+      expect(generator.provider).toBe('cuda');
+      await generator.close();
+    } catch (error) {
+      expect(error).toBeInstanceOf(UserError);
+      expect((error as Error).message).toMatch(/^onnxruntime's CUDA provider is not available: .*--provider cpu\.$/);
+    }
+  });
+});
+
+/** The generator's graph with something changed. */
+function changed(change: (model: Model) => void): Uint8Array {
+  const copy = decodeModel(model);
+  change(copy);
+  return encodeModel(copy);
+}
+
+function setDim(info: Model['graph'], where: 'input' | 'output', axis: number, dim: Dimension): void {
+  (info![where][0]!.type!.tensorType!.shape!.dim as Dimension[])[axis] = dim;
+}
+
+describe('refuses in one line that names the file', () => {
+  test.each([
+    ['nothing', () => new Uint8Array(0), 'is not an ONNX file: it holds no graph.'],
+    ['text', () => 'emotion,pixels,Usage\n0,1 2 3,Training\n', 'not an ONNX file'],
+    ['a picture', () => Uint8Array.of(0x89, 0x50, 0x4e, 0x47, 0x0d, 0x0a, 0x1a, 0x0a, 0, 0, 0, 13), 'not an ONNX file'],
+    ['the first half', () => model.subarray(0, model.length / 2), 'is cut short'],
+    ['all but the last byte', () => model.subarray(0, -1), 'is cut short'],
+    ['a file without its end', () => changed((m) => (m.opsetImport = [])), 'is cut short'],
+  ])('%s', async (name, content, message) => {
+    const path = await written(`${name}.onnx`, content());
+    const error: unknown = await openGenerator(path).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(UserError);
+    expect((error as Error).message).toContain(`${path} `);
+    expect((error as Error).message).toContain(message);
+    expect((error as Error).message).not.toContain('\n');
+  });
+
+  test('a file that is not there', async () => {
+    await expect(openGenerator(join(folder, 'none.onnx'))).rejects.toThrow(
+      /^Cannot read the ONNX file .*none\.onnx: ENOENT/,
+    );
+  });
+
+  test('every length at which a file can be cut', async () => {
+    for (let length = 0; length < model.length; length += 997) {
+      const path = await written('cut.onnx', model.subarray(0, length));
+      await expect(openGenerator(path), `cut to ${length}`).rejects.toThrow(path);
+    }
+  });
+
+  test('other kinds of network', async () => {
+    const discriminator = makeDiscriminator({ channels: 1, discriminatorWidth: 4, discriminatorLayers: 2 });
+    const classes = plainClassifier(classifier({ channels: 1, classes: 7, baseWidth: 4 }));
+    const heads = await exportOnnx(classes, initialParams(classes, 1), { channels: 1 });
+    await expect(openGenerator(await written('classes.onnx', heads))).rejects.toThrow(
+      'classes.onnx is not a generator of images: expected one float32 input and output [n, 1 or 3, h, w] of one shape, ' +
+        'but it takes input [n, 1, h, w] and gives output [n, 7].',
+    );
+    // A map of logits has the shape of an image: only running it shows what it is.
+    const logits = await exportOnnx(discriminator, initialParams(discriminator, 1), { channels: 1 });
+    const opened = await openGenerator(await written('logits.onnx', logits), { provider: 'cpu' });
+    await expect(opened.run(new Float32Array(256), 1, 16)).rejects.toThrow('logits.onnx failed');
+    await opened.close();
+    await expect(
+      openGenerator(
+        await written(
+          'four.onnx',
+          changed((m) => setDim(m.graph, 'input', 1, { dimValue: 4 })),
+        ),
+      ),
+    ).rejects.toThrow('takes input [n, 4, h, w]');
+  });
+
+  test('a fixed batch, and another size than a fixed one', async () => {
+    const batch = await written(
+      'batch.onnx',
+      changed((m) => setDim(m.graph, 'input', 0, { dimValue: 2 })),
+    );
+    await expect(openGenerator(batch)).rejects.toThrow('batch.onnx takes batches of exactly 2');
+    const sized = changed((m) => {
+      for (const axis of [2, 3]) setDim(m.graph, 'input', axis, { dimValue: 32 });
+    });
+    const generator = await openGenerator(await written('sized.onnx', sized), { provider: 'cpu' });
+    expect(generator.size).toBe(32);
+    await expect(generator.run(new Float32Array(256), 1, 16)).rejects.toThrow(
+      'takes images of 32 pixels a side, not 16',
+    );
+    await generator.close();
+  });
+
+  test('a graph that onnxruntime does not load', async () => {
+    const path = await written(
+      'strange.onnx',
+      changed((m) => (m.graph!.node[0]!.opType = 'NoSuchOperator')),
+    );
+    await expect(openGenerator(path, { provider: 'cpu' })).rejects.toThrow(
+      /^onnxruntime cannot load .*strange\.onnx: .*NoSuchOperator/,
+    );
+  });
+
+  test('options that are none', async () => {
+    await expect(openGenerator(file, { provider: 'tpu' as never })).rejects.toThrow('one of auto, cuda, cpu');
+    await expect(openGenerator(file, { threads: 0 })).rejects.toThrow('an integer between 1 and 1024');
+  });
+});

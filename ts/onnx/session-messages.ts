@@ -1,0 +1,22 @@
+/** What the main thread asks of the session's thread. */
+export type AnyWork =
+  | { kind: 'open'; model: Uint8Array; provider: 'auto' | 'cuda' | 'cpu'; threads: number | undefined }
+  | { kind: 'run'; images: Float32Array; shape: readonly number[]; input: string; output: string };
+
+export type Work<Kind extends AnyWork['kind']> = Extract<AnyWork, { kind: Kind }>;
+
+export interface Request {
+  readonly id: number;
+  readonly work: AnyWork;
+}
+
+export interface Opened {
+  readonly provider: 'cuda' | 'cpu';
+  /** Why a provider that was asked for is not there. */
+  readonly missing?: string | undefined;
+}
+
+export type Reply =
+  | { readonly id: number; readonly opened: Opened }
+  | { readonly id: number; readonly images: Float32Array }
+  | { readonly id: number; readonly error: string };
