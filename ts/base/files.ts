@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { existsSync } from 'node:fs';
+import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
 import { messageOf, UserError } from './errors.js';
 
 /**
@@ -27,9 +28,25 @@ export async function writeAtomic(path: string, data: string | Uint8Array): Prom
 /** Makes a folder (and its parents) for output. @throws UserError naming it */
 export async function makeFolder(path: string): Promise<void> {
   try {
-    await mkdir(path, { recursive: true });
+    await makeWithParents(resolve(path));
   } catch (error) {
     throw new UserError(`Cannot make the folder ${path}: ${messageOf(error)}`);
+  }
+}
+
+/** Node's own recursive mkdir never ends below folders such as /proc, which exist and take no others. */
+async function makeWithParents(path: string): Promise<void> {
+  try {
+    await mkdir(path);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    const parent = dirname(path);
+    if (code === 'ENOENT' && !existsSync(parent)) {
+      await makeWithParents(parent);
+      await makeWithParents(path);
+    } else if (code !== 'EEXIST' || !(await stat(path)).isDirectory()) {
+      throw error;
+    }
   }
 }
 
