@@ -6,6 +6,7 @@ import { writeAtomic } from '../base/files.js';
 import { loadFaces } from '../data/faces.js';
 import { downloadParams } from '../models/host-params.js';
 import { exportOnnx } from '../onnx/export.js';
+import { generatorMetadata } from '../onnx/generator-metadata.js';
 import {
   loadCheckpoint,
   removeLeftovers,
@@ -224,13 +225,13 @@ class Run {
 
   private async export(): Promise<void> {
     const { classA, classB, networks, step } = this.trainer;
-    const { channels, size } = this.config;
+    const { channels } = this.config;
     for (const [name, from, to] of [
       ['generatorAB', classA, classB],
       ['generatorBA', classB, classA],
     ] as const) {
       const params = await downloadParams(this.trainer.params(name));
-      const metadata = { from, to, size: String(size), channels: String(channels), step: String(step) };
+      const metadata = generatorMetadata({ from, to, step, config: this.config });
       await writeAtomic(this.files[name], await exportOnnx(networks[name], params, { channels, metadata }));
     }
   }
