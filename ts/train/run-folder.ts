@@ -3,6 +3,7 @@ import { mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { messageOf, UserError } from '../base/errors.js';
 import { makeFolder, writeAtomic } from '../base/files.js';
+import { timeStamp } from '../base/time.js';
 import { readSettings, validateConfig } from './config.js';
 import type { TrainConfig } from './options.js';
 
@@ -39,13 +40,6 @@ export async function makeRunFolder(config: TrainConfig, now = new Date()): Prom
     await makeFolder(files.samples);
     return run;
   }
-}
-
-/** Local time, sortable: 20260131-235959. */
-function timeStamp(now: Date): string {
-  const two = (value: number) => String(value).padStart(2, '0');
-  const day = `${now.getFullYear()}${two(now.getMonth() + 1)}${two(now.getDate())}`;
-  return `${day}-${two(now.getHours())}${two(now.getMinutes())}${two(now.getSeconds())}`;
 }
 
 /** Points `<runs>/latest` at a run, in one step. @throws UserError naming the link */
