@@ -1,0 +1,130 @@
+import { constants } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { basename, dirname } from 'node:path';
+import { useEngine } from '../backend/engine.js';
+import { messageOf, UserError } from '../base/errors.js';
+import { makeParent, writeAtomic } from '../base/files.js';
+import { loadFaces } from '../data/faces.js';
+import { plainClassifier } from '../models/conv-classifier.js';
+import { featureMetadata } from '../models/feature-network.js';
+import { vgg19Classifier } from '../models/vgg19.js';
+import { writeWeights } from '../models/weights.js';
+import { describeScore, fileName, modelCard } from './card.js';
+import { loadOptions, scoreParams } from './evaluate.js';
+import type { PretrainEvents } from './events.js';
+import { foldByMoments } from './fold.js';
+import { chooseHoldout } from './holdout.js';
+import { flagOf, pretrainDefaults, type PretrainConfig } from './options.js';
+import type { Score } from './score.js';
+import { trainNetwork } from './train-network.js';
+
+export interface PretrainResult {
+  readonly file: string;
+  /** The model card beside it. */
+  readonly card: string;
+  readonly stepsDone: number;
+  readonly steps: number;
+  readonly score: Score;
+  /** The score in words. */
+  readonly accuracy: string;
+}
+
+/**
+ * Trains a VGG19-shaped network to tell expressions, for use as a feature network: Adam with one
+ * cycle of the learning rate, cross-entropy against labels or FER+ votes, batch normalisation by
+ * batch while training and by the data set's moments, folded, in the file. Writes the weights and a
+ * model card.
+ * @returns undefined where the signal came before the first step
+ * @throws UserError for bad data or a file that cannot be written
+ */
+export async function pretrain(
+  config: PretrainConfig,
+  events: PretrainEvents = {},
+): Promise<PretrainResult | undefined> {
+  const file = config.out ?? `faces-vgg19-w${Math.round(100 * config.width)}.safetensors`;
+  await checkWritable(file);
+  await useEngine(config.engine);
+  const faces = await loadFaces(loadOptions(config, events));
+  const split = chooseHoldout(faces, config.holdout, config.seed);
+  if (split.holdout.length === 0 || split.train.length < config.batchSize)
+    throw new UserError(
+      `${config.data} gives ${split.train.length} images to train on and ${split.holdout.length} to measure on, ` +
+        `expected at least ${config.batchSize} (--batch-size) and 1.`,
+    );
+  const shape = vgg19Classifier({ ...config, classes: faces.classNames.length });
+  const steps = Math.max(1, Math.floor((split.train.length * config.epochs) / config.batchSize));
+  const weights = countOf(plainClassifier(shape).params);
+  events.onStart?.({
+    images: split.train.length,
+    heldOut: split.holdout.length,
+    steps,
+    weights,
+    skipped: faces.skipped,
+  });
+
+  const trained = await trainNetwork(shape, faces, split.train, steps, config, events);
+  if (!trained) return undefined;
+  const params = await foldByMoments(shape, trained.params, faces, split.train);
+  const score = await scoreParams(shape, params, faces, split.holdout, events);
+  const accuracy = describeScore(score, split.description);
+  const command = commandOf(config);
+  await writeWeights(
+    file,
+    params,
+    {
+      format: 'rareface VGG19 features',
+      ...featureMetadata({ width: config.width, normalise: null }),
+      channels: String(config.channels),
+      size: String(config.size),
+      layers: 'conv1_1 ... conv5_4, head',
+      classes: JSON.stringify(faces.classNames),
+      accuracy,
+      score: JSON.stringify(score),
+      command,
+      note: 'These weights contain no image.',
+    },
+    config.precision,
+  );
+  const card = file.replace(/\.safetensors$/, '.md');
+  await writeAtomic(
+    card,
+    modelCard({
+      name: basename(file, '.safetensors'),
+      config,
+      command,
+      classNames: faces.classNames,
+      trainImages: split.train.length,
+      score,
+      holdout: split.description,
+      stepsDone: trained.stepsDone,
+      steps,
+      weights,
+    }),
+  );
+  return { file, card, stepsDone: trained.stepsDone, steps, score, accuracy };
+}
+
+/** Training takes long: that its file cannot be written must show before. */
+async function checkWritable(file: string): Promise<void> {
+  await makeParent(file);
+  try {
+    await access(dirname(file), constants.W_OK);
+  } catch (error) {
+    throw new UserError(`Cannot write ${file}: ${messageOf(error)}`);
+  }
+}
+
+const countOf = (params: readonly { shape: readonly number[] }[]): number =>
+  params.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+
+/** The command line that gives this network: data, epochs and whatever is not as it was. */
+function commandOf(config: PretrainConfig): string {
+  const always = new Set(['data', 'epochs', 'smallFraction']);
+  const flags = Object.entries(config).flatMap(([name, value]) => {
+    const changed = value !== pretrainDefaults[name as keyof PretrainConfig];
+    if (name === 'out' || value === null || (!changed && !always.has(name))) return [];
+    if (value === true) return [flagOf(name)];
+    return [flagOf(name), name === 'data' || name === 'ferplus' ? fileName(String(value)) : String(value)];
+  });
+  return ['npm run pretrain --', ...flags].join(' ');
+}

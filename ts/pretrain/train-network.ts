@@ -1,0 +1,88 @@
+import * as tf from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+import { setImmediate } from 'node:timers/promises';
+import { UserError } from '../base/errors.js';
+import type { FaceSet } from '../data/faces.js';
+import { trainableClassifier, type ConvClassifier, type TrainableClassifier } from '../models/conv-classifier.js';
+import { downloadParams, uploadParams } from '../models/host-params.js';
+import { initialParams, type HostParams, type Params } from '../models/network.js';
+import { adamUpdate } from '../ops/adam.js';
+import { TrainingBatches, type TrainingBatch } from './batches.js';
+import type { PretrainEvents } from './events.js';
+import { flagOf, type PretrainConfig } from './options.js';
+
+const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
+/** Part of the steps over which the learning rate rises. */
+const warmup = 0.1;
+/** Stream of the seed for starting weights. */
+const weightStream = 42;
+
+/** Rises over the first tenth of the steps, then falls along a cosine to 0 (Smith & Topin 2018). */
+export function oneCycle(step: number, steps: number, highest: number): number {
+  const rising = Math.max(1, Math.round(warmup * steps));
+  if (step < rising) return (highest * (step + 1)) / rising;
+  return (highest * (1 + Math.cos((Math.PI * (step - rising)) / Math.max(1, steps - rising)))) / 2;
+}
+
+/** @returns params of {@link trainableClassifier}, or undefined where the signal came before the first step */
+export async function trainNetwork(
+  shape: ConvClassifier,
+  faces: FaceSet,
+  indices: Int32Array,
+  steps: number,
+  config: PretrainConfig,
+  { signal, onStep }: PretrainEvents,
+): Promise<{ params: HostParams; stepsDone: number } | undefined> {
+  const network = trainableClassifier(shape);
+  const names = network.params.map(({ name }) => name);
+  const batches = new TrainingBatches(faces, indices, config);
+  let params = Object.values(uploadParams(initialParams(network, config.seed, weightStream)));
+  let m = params.map((param) => tf.zerosLike(param));
+  let v = params.map((param) => tf.zerosLike(param));
+  let step = 0;
+  try {
+    for (; step < steps && !signal?.aborted; step++) {
+      const batch = batches.next(step < Math.round(config.smallFraction * steps));
+      const learningRate = oneCycle(step, steps, config.learningRate);
+      const { loss, grads } = lossAndGrads(network, names, params, batch, faces);
+      const next = adamUpdate(params, grads, m, v, { ...adam, learningRate, step: step + 1 });
+      tf.dispose([params, m, v, grads]);
+      ({ params, m, v } = next);
+      const value = (await loss.data())[0]!;
+      loss.dispose();
+      if (!Number.isFinite(value))
+        throw new UserError(
+          `Training diverged at step ${step + 1}: the loss is ${value}. Lower ${flagOf('learningRate')}.`,
+        );
+      onStep?.(step + 1, value);
+      // Lets a signal in.
+      await setImmediate();
+    }
+    return step === 0 ? undefined : { params: await downloadParams(named(names, params)), stepsDone: step };
+  } finally {
+    tf.dispose([params, m, v]);
+  }
+}
+
+const named = (names: readonly string[], tensors: readonly Tensor[]): Params =>
+  Object.fromEntries(names.map((name, i) => [name, tensors[i]!]));
+
+function lossAndGrads(
+  network: TrainableClassifier,
+  names: readonly string[],
+  params: Tensor[],
+  { images, side, targets }: TrainingBatch,
+  { channels, classNames }: FaceSet,
+): { loss: Scalar; grads: Tensor[] } {
+  return tf.tidy(() => {
+    const n = targets.length / classNames.length;
+    const x = tf.tensor4d(images, [n, side, side, channels]);
+    const target = tf.tensor2d(targets, [n, classNames.length]);
+    const crossEntropy = (...weights: Tensor[]): Scalar => {
+      const logits = network.apply(named(names, weights), x);
+      return tf.neg(tf.mean(tf.sum(tf.mul(target, tf.logSoftmax(logits)), 1))) as Scalar;
+    };
+    const { value, grads } = tf.valueAndGrads(crossEntropy)(params);
+    return { loss: value, grads };
+  });
+}
