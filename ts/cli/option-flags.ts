@@ -1,6 +1,6 @@
 import { Option } from 'commander';
 import { z } from 'zod';
-import { flagOf, optionGroups, type TrainConfig } from '../train/options.js';
+import { flagOf, optionGroups, options, type TrainConfig } from '../train/options.js';
 
 /** What a flag that opens an option again (`--max-steps none`) is given. */
 const none = 'none';
@@ -10,11 +10,11 @@ const none = 'none';
  * two flags, help shows the one that changes the preset.
  */
 export function optionFlags(preset: TrainConfig): Option[] {
-  return Object.entries(optionGroups).flatMap(([group, options]) =>
-    Object.entries<{ schema: z.ZodType; help: string }>(options).flatMap(([name, { schema, help }]) => {
+  return Object.entries(optionGroups).flatMap(([group, members]) =>
+    Object.entries<{ schema: z.ZodType; help: string }>(members).flatMap(([name, { schema, help }]) => {
       const value = preset[name as keyof TrainConfig];
       const make = (flags: string, text: string) => new Option(flags, text).helpGroup(`${group}:`);
-      const { type, open, names } = kindOf(schema);
+      const { type, names } = kindOf(schema);
       const flag = flagOf(name);
       if (type === 'boolean')
         return [
@@ -22,12 +22,7 @@ export function optionFlags(preset: TrainConfig): Option[] {
           make(flag.replace('--', '--no-'), `do not ${help}`).hideHelp(value === false),
         ];
       const placeholder = names?.join('|') ?? { number: 'number', array: 'list', text: 'text' }[type];
-      const described = value === null ? help : `${help} (default: ${show(value)})`;
-      return [
-        make(`${flag} <${placeholder}>`, described).argParser((text) =>
-          open && text === none ? null : parseAs(type, text),
-        ),
-      ];
+      return [make(`${flag} <${placeholder}>`, value === null ? help : `${help} (default: ${show(value)})`)];
     }),
   );
 }
@@ -45,12 +40,20 @@ function kindOf(schema: z.ZodType): { type: Kind; open: boolean; names?: readonl
   return { type: 'text', open: false };
 }
 
-function parseAs(type: Exclude<Kind, 'boolean'>, text: string): unknown {
-  if (type === 'array') return text.split(',').map((part) => part.trim());
-  if (type !== 'number') return text;
-  // What is no number stays as it was typed: the error shows it.
-  const value = text.trim() === '' ? NaN : Number(text);
-  return Number.isNaN(value) ? text : value;
+/**
+ * Training options from what commander parsed: numbers from text, lists from commas, null for none.
+ * What is no number stays as it was typed: the error about it shows that.
+ */
+export function settingsOf(parsed: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(parsed).map(([name, value]) => {
+      if (typeof value !== 'string') return [name, value];
+      const { type, open } = kindOf(options[name as keyof typeof options].schema);
+      if (open && value === none) return [name, null];
+      if (type === 'array') return [name, value.split(',').map((part) => part.trim())];
+      return [name, type === 'number' && value.trim() !== '' && !Number.isNaN(Number(value)) ? Number(value) : value];
+    }),
+  );
 }
 
 const show = (value: unknown): string => (Array.isArray(value) ? value.join(',') : String(value));

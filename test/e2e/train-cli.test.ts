@@ -1,0 +1,195 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { fileURLToPath, pathToFileURL } from 'node:url';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { Philox } from '../../ts/base/random.js';
+import { trainCommand } from '../../ts/cli/train-command.js';
+import { UserError } from '../../ts/base/errors.js';
+import { readMetrics } from '../../ts/train/metrics.js';
+import { tinyRun, writeTinyFaces } from '../helpers/tiny-run.js';
+
+// A URL: the child's folder is elsewhere.
+const tsx = pathToFileURL(createRequire(import.meta.url).resolve('tsx')).href;
+const cli = fileURLToPath(new URL('../../ts/cli/train.ts', import.meta.url));
+
+let folder: string;
+let configFile: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'rareface-train-'));
+  await writeTinyFaces(join(folder, 'faces'));
+  configFile = join(folder, 'tiny.json');
+  // A line of metrics every step shows a watcher how far the run is.
+  await writeFile(configFile, JSON.stringify({ ...tinyRun, data: join(folder, 'faces'), logEvery: 1, epochsDecay: 6 }));
+});
+afterAll(() => rm(folder, { recursive: true }));
+
+interface Ended {
+  code: number | null;
+  signal: NodeJS.Signals | null;
+  out: string;
+  err: string;
+}
+
+/** Starts the command in a folder. */
+function start(cwd: string, args: readonly string[]): { child: ChildProcess; ended: Promise<Ended> } {
+  const child = spawn(process.execPath, ['--import', tsx, cli, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (data: Buffer) => (out += data.toString()));
+  child.stderr.on('data', (data: Buffer) => (err += data.toString()));
+  const ended = new Promise<Ended>((resolve) => {
+    child.on('close', (code, signal) => resolve({ code, signal, out, err }));
+  });
+  return { child, ended };
+}
+
+/** Waits until the newest run of `runs` has logged a step, or the child has ended. */
+async function untilStep(child: ChildProcess, runs: string, step: number): Promise<void> {
+  while (child.exitCode === null) {
+    const lines = await readMetrics(join(runs, 'latest', 'metrics.jsonl'));
+    if ((lines.at(-1)?.step ?? 0) >= step) return;
+    await setTimeout(5);
+  }
+}
+
+/** Digests of all that a run computes. */
+async function resultsOf(run: string): Promise<Record<string, string>> {
+  const newest = (await readdir(join(run, 'checkpoints'))).sort().at(-1);
+  const files = ['gen_ab.onnx', 'gen_ba.onnx', join('checkpoints', newest!, 'tensors.safetensors')];
+  const contents = files.map(
+    async (file) =>
+      [
+        file,
+        createHash('sha256')
+          .update(await readFile(join(run, file)))
+          .digest('hex'),
+      ] as const,
+  );
+  return Object.fromEntries(await Promise.all(contents));
+}
+
+describe('a run killed at random steps', () => {
+  test('and resumed ends with the bytes of an uninterrupted one', { timeout: 180_000 }, async () => {
+    // A run's config.json and its generators name the run folder: each run has the same one in a folder of its own.
+    const [whole, killed] = [join(folder, 'whole'), join(folder, 'killed')];
+    for (const place of [whole, killed]) await mkdir(place);
+    const undisturbed = await start(whole, ['--config', configFile]).ended;
+    expect(undisturbed.err).not.toContain('error');
+    expect(undisturbed.code).toBe(0);
+    expect(undisturbed.out).toContain('Finished at step 48 of 48');
+
+    const random = new Philox(Math.floor(Math.random() * 2 ** 32));
+    // Checkpoints are 5 steps apart, and there is one before the first kill: every kill loses some steps.
+    let step = 6;
+    for (let kill = 0; kill < 3; kill++) {
+      step += random.integer(10);
+      const { child, ended } = start(killed, kill === 0 ? ['--config', configFile] : ['--resume', 'latest']);
+      await untilStep(child, join(killed, 'runs'), step);
+      child.kill('SIGKILL');
+      expect((await ended).signal, `killed at step ${step}, seed ${random.seed}`).toBe('SIGKILL');
+    }
+    const last = await start(killed, ['--resume', 'latest']).ended;
+    expect(last.out).toContain('Finished at step 48 of 48');
+    const latest = (place: string) => join(place, 'runs', 'latest');
+    expect(await resultsOf(latest(killed)), `seed ${random.seed}`).toEqual(await resultsOf(latest(whole)));
+    const losses = async (place: string) =>
+      (await readMetrics(join(latest(place), 'metrics.jsonl'))).map((line) => ({ ...line, seconds: 0 }));
+    expect(await losses(killed)).toEqual(await losses(whole));
+    const left = await readdir(latest(killed), { recursive: true });
+    expect(left.filter((name) => name.endsWith('.tmp'))).toEqual([]);
+  });
+});
+
+test('Ctrl-C ends a run in good order, and says how to go on', async () => {
+  const runs = join(folder, 'interrupted');
+  const { child, ended } = start(folder, ['--config', configFile, '--runs', runs]);
+  await untilStep(child, runs, 2);
+  child.kill('SIGINT');
+  const { code, err, out } = await ended;
+  expect(code).toBe(130);
+  expect(err).toContain('Stopping after this step');
+  expect(out).toMatch(/Stopped at step \d+ of 48/);
+  expect(out).toMatch(/To go on: npm run train:native -- --resume interrupted/);
+  const latest = await readdir(join(runs, 'latest'));
+  expect(latest).toEqual(expect.arrayContaining(['checkpoints', 'gen_ab.onnx', 'gen_ba.onnx', 'losses.png']));
+});
+
+describe('errors are one line on stderr, and leave nothing', () => {
+  test.each([
+    [['--size', '50'], 'must be divisible by 4) for size (--size) but received 50'],
+    [['--perceptual-alpha', 'NaN'], "for perceptualAlpha (--perceptual-alpha) but received 'NaN'"],
+    [['--seed', ''], "for seed (--seed) but received ''"],
+    [['--lamda-cycle', '1'], "unknown option '--lamda-cycle' (Did you mean --lambda-cycle?)"],
+    [['--seed'], "option '--seed <number>' argument missing"],
+    [['more'], 'too many arguments'],
+    [['--to', 'Boredom'], "no class 'Boredom'. Classes: "],
+    [['--data', '/nowhere/faces.csv'], '/nowhere/faces.csv'],
+    [['--config', '/nowhere/config.json'], '/nowhere/config.json'],
+    [['--preset', 'slow'], "one of quick, paper-cyclegan, paper-ecyclegan for preset (--preset) but received 'slow'"],
+    [['--resume', '/nowhere/run'], '/nowhere/run/config.json'],
+    [['--resume', 'latest', '--preset', 'quick'], 'leave --preset, --config and --dry-run out'],
+  ])('%j', async (args, message) => {
+    const runs = join(folder, 'none');
+    const base = /resume|config|preset/.test(args[0]!) ? [] : ['--config', configFile];
+    const failing = trainCommand([...base, '--runs', runs, ...args]);
+    await expect(failing).rejects.toThrow(UserError);
+    await expect(failing).rejects.toThrow(message);
+    await expect(failing).rejects.toThrow(/^[^\n]*$/);
+    expect(existsSync(runs)).toBe(false);
+  });
+
+  test('a run folder that cannot be written', async () => {
+    const runs = join(configFile, 'runs');
+    const { code, err } = await start(folder, ['--config', configFile, '--runs', runs]).ended;
+    expect(code).toBe(1);
+    expect(err).toMatch(/^error: Cannot make the folder .*tiny\.json\/runs[^\n]*\n$/);
+  });
+});
+
+describe('help and dry run', () => {
+  const printed = async (...args: string[]): Promise<string> => {
+    let out = '';
+    const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+      out += String(text);
+      return true;
+    });
+    try {
+      await trainCommand(args);
+    } finally {
+      write.mockRestore();
+    }
+    return out;
+  };
+
+  test('help has every group, and the defaults of the preset', async () => {
+    const quick = await printed('--help');
+    for (const group of ['Data:', 'Networks:', 'Losses:', 'Optimisation:', 'Remedies against overfitting:', 'Run:'])
+      expect(quick).toContain(`\n${group}\n`);
+    expect(quick).toContain('Examples:');
+    const paper = await printed('--preset', 'paper-ecyclegan', '--help');
+    const flat = /--epochs-flat <number> [^(]*\(default:\s+(\d+)\)/;
+    expect(flat.exec(paper)?.[1]).toBe('100');
+    expect(flat.exec(quick)?.[1]).not.toBe('100');
+  });
+
+  test('a dry run shows what a run would be and writes nothing', async () => {
+    const runs = join(folder, 'dry');
+    const out = await printed(
+      ...['--config', configFile, '--runs', runs, '--dry-run', '--no-flip', '--max-steps', 'none'],
+      ...['--feature-layers', 'relu1_1, relu2_1', '--learning-rate', '1e-3', '--channels', '3'],
+    );
+    const config = JSON.parse(out.slice(0, out.indexOf('\n}') + 2)) as unknown;
+    expect(config).toMatchObject({ baseWidth: 2, flip: false, maxSteps: null, learningRate: 0.001, channels: 3 });
+    expect(config).toMatchObject({ featureLayers: ['relu1_1', 'relu2_1'], runs });
+    expect(out).toContain('Images: 5 Neutral (A), 3 Disgust (B)');
+    expect(out).toMatch(/generatorAB: ECycleGAN generator .*, [\d,]+ weights/);
+    expect(out).toMatch(/Steps: 48, 6 an epoch\nTime: \d+ ms a step/);
+    expect(existsSync(runs)).toBe(false);
+  });
+});

@@ -1,0 +1,145 @@
+import { Command, Option } from 'commander';
+import { z } from 'zod';
+import { UserError } from '../base/errors.js';
+import { evaluatePretrained } from '../pretrain/evaluate.js';
+import {
+  flagOf,
+  pretrainDefaults,
+  pretrainOptions,
+  resolvePretrain,
+  type PretrainConfig,
+} from '../pretrain/options.js';
+import { pretrain, type PretrainResult } from '../pretrain/pretrain.js';
+import { parseArguments } from './arguments.js';
+import { progressBar, type Progress } from './command.js';
+
+const examples = `
+Examples:
+  npm run pretrain -- --data fer2013.csv.gz --ferplus ferplus.csv --epochs 4 --small-fraction 0.6
+  npm run pretrain -- --width 0.125 --size 32 --small-fraction 0 --out small.safetensors   on synthetic faces
+  npm run pretrain -- --evaluate faces-vgg19-w50.safetensors --data fer2013.csv.gz --ferplus ferplus.csv
+  npm run train:native -- --features faces-vgg19-w50.safetensors                           use what it gave
+Ctrl-C stops after the step at hand and writes what was learnt so far.`;
+
+/** What --evaluate goes by; other options would change nothing. */
+const evaluateOptions: readonly string[] = ['data', 'ferplus', 'skipBad', 'holdout', 'seed', 'engine'];
+
+function makeCommand(): Command {
+  const command = new Command('pretrain')
+    .description('Trains a VGG19-shaped network to tell expressions: the feature network of perceptual losses.')
+    .helpOption('-h, --help', 'show this help')
+    .addOption(new Option('--evaluate <file>', 'train nothing: measure this file on the images held out'))
+    .addHelpText('after', examples);
+  for (const [name, { schema, help }] of Object.entries<{ schema: z.ZodType; help: string }>(pretrainOptions)) {
+    const value = pretrainDefaults[name as keyof PretrainConfig];
+    const flag = flagOf(name);
+    if (typeof value === 'boolean') {
+      command.addOption(new Option(flag, help));
+      continue;
+    }
+    const inner = schema instanceof z.ZodNullable ? schema.unwrap() : schema;
+    const isNumber = inner instanceof z.ZodNumber || inner instanceof z.ZodLiteral;
+    const described = value === null ? help : `${help} (default: ${value})`;
+    const option = new Option(`${flag} <${isNumber ? 'number' : 'text'}>`, described);
+    command.addOption(isNumber ? option.argParser(toNumber) : option);
+  }
+  return command;
+}
+
+/** What is no number stays as it was typed: the error shows it. */
+function toNumber(text: string): unknown {
+  const value = text.trim() === '' ? NaN : Number(text);
+  return Number.isNaN(value) ? text : value;
+}
+
+/** `npm run pretrain`. @throws UserError on one line */
+export async function pretrainCommand(args: readonly string[]): Promise<void> {
+  const command = makeCommand();
+  if (!parseArguments(command, args)) return;
+  const { evaluate, ...settings } = command.opts<{ evaluate?: string }>();
+  const config = resolvePretrain(settings);
+  if (evaluate === undefined) {
+    report(await train(config));
+    return;
+  }
+  for (const name of Object.keys(settings))
+    if (!evaluateOptions.includes(name))
+      throw new UserError(`${flagOf(name)} changes nothing where a file is measured (--evaluate): leave it out.`);
+  await measure(evaluate, config);
+}
+
+async function measure(weights: string, config: PretrainConfig): Promise<void> {
+  let bar: Progress | undefined;
+  try {
+    const { accuracy } = await evaluatePretrained(
+      { ...config, weights },
+      {
+        onScoring(images, of) {
+          bar ??= progressBar('Measuring', of, 'images');
+          bar.update(images);
+        },
+      },
+    );
+    bar?.stop();
+    process.stdout.write(`${accuracy}\n`);
+  } finally {
+    bar?.stop();
+  }
+}
+
+/** Trains with a progress bar; Ctrl-C ends it in good order, a second one at once. */
+async function train(config: PretrainConfig): Promise<PretrainResult | undefined> {
+  const controller = new AbortController();
+  const say = (text: string) => process.stderr.write(`${process.stderr.isTTY ? '\r\x1b[K' : ''}${text}\n`);
+  const onSignal = () => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort();
+    say('Stopping after this step, and writing what was learnt. Once more to stop at once.');
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  let bar: Progress | undefined;
+  let scoring = false;
+  let mean: number | undefined;
+  const count = (value: number) => value.toLocaleString('en');
+  try {
+    return await pretrain(config, {
+      signal: controller.signal,
+      onStart({ images, heldOut, steps, weights, skipped }) {
+        for (const line of skipped.slice(0, 5)) say(`skipped: ${line}`);
+        if (skipped.length > 5) say(`skipped: ${skipped.length - 5} more`);
+        say(`${count(images)} images, ${count(heldOut)} held out; ${count(weights)} weights; ${count(steps)} steps`);
+        bar = progressBar('Training', steps, 'steps');
+      },
+      onStep(step, loss) {
+        mean = mean === undefined ? loss : 0.95 * mean + 0.05 * loss;
+        bar?.update(step, `loss ${mean.toFixed(3)}`);
+      },
+      onScoring(images, of) {
+        if (!scoring) {
+          bar?.stop();
+          bar = progressBar('Measuring', of, 'images');
+          scoring = true;
+        }
+        bar?.update(images);
+      },
+    });
+  } finally {
+    bar?.stop();
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    // As shells report a process ended by Ctrl-C.
+    if (controller.signal.aborted) process.exitCode = 130;
+  }
+}
+
+function report(result: PretrainResult | undefined): void {
+  if (!result) {
+    process.stdout.write('Stopped before the first step; nothing was written.\n');
+    return;
+  }
+  const { file, card, stepsDone, steps, accuracy } = result;
+  process.stdout.write(
+    `${stepsDone === steps ? 'Finished' : `Stopped after ${stepsDone} of ${steps} steps`}: ${accuracy}\n` +
+      `${file}, ${card}\n` +
+      `Next: npm run train:native -- --features ${file}\n`,
+  );
+}

@@ -1,0 +1,161 @@
+import { Command, Option } from 'commander';
+import { relative } from 'node:path';
+import { UserError } from '../base/errors.js';
+import { resolveConfig, resumeConfig, type TrainConfig } from '../train/config.js';
+import { dryRun, type DryRun } from '../train/dry-run.js';
+import { presets, type PresetName } from '../train/presets.js';
+import { resumePoint } from '../train/checkpoint.js';
+import { readRunConfig, resumeFolder } from '../train/run-folder.js';
+import { trainCycleGan, type RunStart, type TrainResult } from '../train/train.js';
+import { parseArguments } from './arguments.js';
+import { progressBar, type Progress } from './command.js';
+import { optionFlags, settingsOf } from './option-flags.js';
+
+const examples = `
+Examples:
+  npm run train:native                                        quick run on built-in synthetic faces
+  npm run train:native -- --preset paper-ecyclegan --data fer2013.csv.gz --from Neutral --to Disgust
+  npm run train:native -- --config runs/latest/config.json --seed 2
+  npm run train:native -- --resume latest
+  npm run train:native -- --dry-run --preset paper-cyclegan   what would it take?
+An option that may be left open takes the word none, e.g. --max-steps none.`;
+
+/** Options that are not part of a run's configuration. */
+interface CommandOptions {
+  preset?: string;
+  config?: string;
+  resume?: string;
+  dryRun?: boolean;
+}
+
+function makeCommand(preset: PresetName): Command {
+  const command = new Command('train')
+    .description('Trains a CycleGAN or ECycleGAN that translates faces of one class into another.')
+    .helpOption('-h, --help', 'show this help; defaults are those of --preset')
+    .addOption(new Option('--preset <name>', `starting point: ${Object.keys(presets).join(', ')} (default: quick)`))
+    .addOption(new Option('--config <file>', "JSON file of options, e.g. another run's config.json"))
+    .addOption(new Option('--resume <run>', 'run folder to go on with, or "latest", or one of its checkpoints'))
+    .addOption(new Option('--dry-run', 'show the configuration and what it would take; write nothing'))
+    .addHelpText('after', examples);
+  for (const option of optionFlags(presets[preset])) command.addOption(option);
+  return command;
+}
+
+/** The preset that a command line names, for the defaults in its help. */
+function presetIn(args: readonly string[]): PresetName {
+  const at = args.findIndex((arg) => arg === '--preset' || arg.startsWith('--preset='));
+  const name = args[at]?.split('=')[1] ?? args[at + 1];
+  return at >= 0 && name !== undefined && Object.hasOwn(presets, name) ? (name as PresetName) : 'quick';
+}
+
+/** The command `train`. @throws UserError for what the user got wrong */
+export async function trainCommand(args: readonly string[]): Promise<void> {
+  const command = makeCommand(presetIn(args));
+  if (!parseArguments(command, args)) return;
+  const { preset, config: file, resume, dryRun: dry, ...parsed } = command.opts<CommandOptions>();
+  const settings = settingsOf(parsed);
+  if (resume === undefined) {
+    const config = await resolveConfig({ preset, file, settings });
+    if (dry) printDryRun(config, await dryRun(config));
+    else report(config, await train(config));
+    return;
+  }
+  if (preset !== undefined || file !== undefined || dry)
+    throw new UserError(
+      '--resume goes on with the configuration of its run: leave --preset, --config and --dry-run out.',
+    );
+  const { runs = presets.quick.runs, ...changes } = settings;
+  const folder = resumeFolder(resume, String(runs));
+  const config = resumeConfig(await readRunConfig(resumePoint(folder).run), changes);
+  report(config, await train(config, folder));
+}
+
+/** Trains with a progress bar; Ctrl-C ends the run in good order, a second one at once. */
+async function train(config: TrainConfig, resume?: string): Promise<TrainResult> {
+  const controller = new AbortController();
+  const say = (text: string) => process.stderr.write(`${process.stderr.isTTY ? '\r\x1b[K' : ''}${text}\n`);
+  const onSignal = () => {
+    if (controller.signal.aborted) process.exit(130);
+    controller.abort();
+    say('Stopping after this step, with a checkpoint. Once more to stop at once.');
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  let bar: Progress | undefined;
+  let note = '';
+  try {
+    return await trainCycleGan(config, {
+      signal: controller.signal,
+      ...(resume === undefined ? {} : { resume }),
+      onStart(start) {
+        for (const line of describe(start)) say(line);
+        bar = progressBar('Training', start.lastStep, 'steps');
+        bar.update(start.step);
+      },
+      onStep: (step) => bar?.update(step, note),
+      onMetrics({ adversarialAB, cycleA, discriminatorA, discriminatorB }) {
+        const show = (value: number) => value.toFixed(3);
+        note = `G ${show(adversarialAB)} cycle ${show(cycleA)} D ${show(discriminatorA)} ${show(discriminatorB)}`;
+      },
+      onWarning: (text) => say(`warning: ${text}`),
+    });
+  } finally {
+    bar?.stop();
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}
+
+const count = (value: number): string => value.toLocaleString('en');
+
+function describe(start: RunStart): string[] {
+  const { folder, classA, classB, imagesA, imagesB, sizes, step, totalSteps, stepsPerEpoch, skipped } = start;
+  return [
+    ...skippedLines(skipped),
+    `Run folder ${folder}`,
+    `${count(imagesA)} ${classA}, ${count(imagesB)} ${classB}; generators of ${count(sizes.generatorAB)} weights, ` +
+      `discriminators of ${count(sizes.discriminatorA)}; ${count(totalSteps)} steps, ${count(stepsPerEpoch)} an epoch` +
+      (step > 0 ? `; going on from step ${count(step)}` : ''),
+  ];
+}
+
+function skippedLines(skipped: readonly string[]): string[] {
+  const shown = skipped.slice(0, 5);
+  const rest = skipped.length - shown.length;
+  if (shown.length === 0) return [];
+  return [
+    `Skipped ${skipped.length}:`,
+    ...shown.map((line) => `  ${line}`),
+    ...(rest > 0 ? [`  and ${rest} more`] : []),
+  ];
+}
+
+function report(config: TrainConfig, { folder, step, totalSteps, stopped }: TrainResult): void {
+  const shown = relative('', folder) || '.';
+  const lines = [
+    `${stopped === 'finished' ? 'Finished' : 'Stopped'} at step ${count(step)} of ${count(totalSteps)}. In ${shown}:`,
+    `  gen_ab.onnx (${config.from} to ${config.to}), gen_ba.onnx, samples/, losses.png, metrics.jsonl, checkpoints/`,
+  ];
+  lines.push(
+    stopped === 'finished'
+      ? `Next: npm run augment -- --onnx ${shown}/gen_ab.onnx --n 500`
+      : `To go on: npm run train:native -- --resume ${shown}`,
+  );
+  process.stdout.write(`${lines.join('\n')}\n`);
+  // As shells report a process ended by Ctrl-C.
+  if (stopped === 'aborted') process.exitCode = 130;
+}
+
+function printDryRun(config: TrainConfig, plan: DryRun): void {
+  const { networks, classA, classB, imagesA, imagesB, totalSteps, stepsPerEpoch, secondsPerStep, peakBytes } = plan;
+  const minutes = (secondsPerStep * totalSteps) / 60;
+  const lines = [
+    JSON.stringify(config, null, 2),
+    ...skippedLines(plan.skipped),
+    `Images: ${count(imagesA)} ${classA} (A), ${count(imagesB)} ${classB} (B)`,
+    ...Object.entries(networks).map(([name, network]) => `${name}: ${network.name}, ${count(network.size)} weights`),
+    `Steps: ${count(totalSteps)}, ${count(stepsPerEpoch)} an epoch`,
+    `Time: ${(secondsPerStep * 1000).toFixed(0)} ms a step here, so about ` +
+      (minutes < 90 ? `${minutes.toFixed(1)} minutes` : `${(minutes / 60).toFixed(1)} hours`),
+    ...(peakBytes === undefined ? [] : [`Memory of tensors: ${Math.ceil(peakBytes / 2 ** 20)} MiB at most`]),
+  ];
+  process.stdout.write(`${lines.join('\n')}\n`);
+}
