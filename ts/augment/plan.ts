@@ -1,0 +1,76 @@
+import { existsSync } from 'node:fs';
+import { UserError } from '../base/errors.js';
+import { ferClasses } from '../data/classes.js';
+import { facesOfClass, labelOf, loadFaces, type FaceSet, type LoadOptions } from '../data/faces.js';
+import { readGeneratorMetadata, type GeneratorMetadata } from '../onnx/generator-metadata.js';
+import type { GeneratorSession } from '../onnx/session.js';
+import type { AugmentOptions } from './options.js';
+import { chooseSources, type SourceFace } from './sources.js';
+
+/** What will be made, from which faces. */
+export interface Plan {
+  readonly faces: FaceSet;
+  readonly chosen: readonly SourceFace[];
+  /** Class of the faces made. */
+  readonly className: string;
+  /** What is made from what, and what is not as could be hoped for. */
+  readonly notes: readonly string[];
+}
+
+/** For generators that do not say what they were trained on. */
+const assumed = { size: 48, source: 'Neutral' } as const;
+
+/**
+ * Reads the data and chooses the faces to translate; what the options leave open, the generator's
+ * metadata says.
+ * @throws UserError for data, classes or a number of faces that do not fit
+ */
+export async function planFaces(options: AugmentOptions, session: GeneratorSession): Promise<Plan> {
+  const { onnx, n, seed = 1, skipBad = false } = options;
+  const { channels, size = assumed.size } = session;
+  const known = readGeneratorMetadata(session.metadata);
+  const notes = session.note === undefined ? [] : [session.note];
+  if (session.size === undefined) notes.push(`${onnx} does not say what size its images are: assuming ${size} pixels.`);
+
+  const { note, ...data } = chooseData(options, known);
+  if (note !== undefined) notes.push(note);
+  const faces = await loadFaces({ ...data, size, channels, skipBad });
+  const source = options.source ?? known.from ?? assumed.source;
+  const indices = facesOfClass(faces, source);
+  const what =
+    data.data === 'synthetic'
+      ? `the ${indices.length} synthetic ${source} faces`
+      : `the ${indices.length} ${source} faces of ${data.data}`;
+  const className = classOf(options, known, faces);
+  const chosen = chooseSources(faces, indices, { n, seed, what });
+  const used = new Set(chosen.map(({ index }) => index)).size;
+  notes.push(`Making ${n} ${className} faces from ${what}, on the ${session.provider === 'cuda' ? 'GPU' : 'CPU'}.`);
+  if (used < n) notes.push(`They are ${used} different ones, so ${n - used} are taken again, mirrored or shifted.`);
+  return { faces, chosen, className, notes };
+}
+
+/** The data named, else what the generator was trained on, else synthetic faces. */
+function chooseData(
+  { data, onnx }: AugmentOptions,
+  { data: trained }: GeneratorMetadata,
+): Pick<LoadOptions, 'data' | 'usage' | 'seed'> & { note?: string } {
+  if (data !== undefined && data !== trained?.data) return { data };
+  if (!trained)
+    return { data: 'synthetic', note: `${onnx} does not say what it was trained on: translating synthetic faces.` };
+  if (data !== undefined || trained.data === 'synthetic' || existsSync(trained.data)) return trained;
+  return {
+    data: 'synthetic',
+    note: `${trained.data}, which ${onnx} was trained on, is not here: translating synthetic faces. Name others with --data.`,
+  };
+}
+
+/** @throws UserError for a class that neither the data, FER2013 nor the generator has, or none at all */
+function classOf({ className, onnx }: AugmentOptions, { from, to }: GeneratorMetadata, faces: FaceSet): string {
+  if (className === undefined) {
+    if (to !== undefined) return to;
+    throw new UserError(`${onnx} does not say which class it makes: name it with --class.`);
+  }
+  const names = [...(to === undefined ? [] : [to]), ...(from === undefined ? [] : [from])];
+  const known = [...new Set([...names, ...faces.classNames, ...ferClasses])];
+  return known[labelOf(known, className)]!;
+}
