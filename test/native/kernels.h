@@ -5,6 +5,7 @@
 
 #include <cstring>
 #include <initializer_list>
+#include <list>
 #include <memory>
 #include <random>
 #include <string>
@@ -150,11 +151,28 @@ class KernelTest : public ::testing::TestWithParam<std::string> {
   // Runs on both hosts, expects the same bits from both, and returns the values.
   std::vector<float> run(const std::string& name, std::vector<const Tensor*> in, Shape shape,
                          std::vector<double> attrs = {}) {
-    const Tensor a(shape), b(shape);
-    one.run(name, in, {&a}, attrs);
-    three.run(name, in, {&b}, attrs);
-    EXPECT_TRUE(a.same_bits(b)) << name << " depends on the number of threads";
-    return a.values();
+    return run_all(name, std::move(in), {std::move(shape)}, std::move(attrs))[0];
+  }
+
+  // The same for a kernel of several outputs.
+  std::vector<std::vector<float>> run_all(const std::string& name, std::vector<const Tensor*> in,
+                                          const std::vector<Shape>& shapes,
+                                          std::vector<double> attrs = {}) {
+    std::list<Tensor> a, b;
+    std::vector<const Tensor*> to_a, to_b;
+    for (const Shape& shape : shapes) {
+      to_a.push_back(&a.emplace_back(shape));
+      to_b.push_back(&b.emplace_back(shape));
+    }
+    one.run(name, in, to_a, attrs);
+    three.run(name, in, to_b, attrs);
+    std::vector<std::vector<float>> values;
+    for (std::size_t i = 0; i < to_a.size(); ++i) {
+      EXPECT_TRUE(to_a[i]->same_bits(*to_b[i]))
+          << "output " << i << " of " << name << " depends on the number of threads";
+      values.push_back(to_a[i]->values());
+    }
+    return values;
   }
 };
 
