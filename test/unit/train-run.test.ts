@@ -182,6 +182,16 @@ describe('a run that is stopped', () => {
   });
 });
 
+test('a run does not go on with other data', async () => {
+  const data = join(folder, 'other');
+  await fs.cp(config.data, data, { recursive: true });
+  const run = (await trainCycleGan({ ...config, data, maxSteps: 2 })).folder;
+  await fs.rename(join(data, 'Neutral', '0.png'), join(data, 'Neutral', '9.png'));
+  await expect(trainCycleGan({ ...config, data }, { resume: run })).rejects.toThrow(
+    /The images of Neutral and Disgust in .*other are not those that the run .* was trained on/,
+  );
+});
+
 describe('a checkpoint that was harmed is named, with the one before it', () => {
   const newest = 'step-000012';
   test.each([

@@ -74,18 +74,22 @@ export async function trainCommand(args: readonly string[]): Promise<void> {
 async function train(config: TrainConfig, resume?: string): Promise<TrainResult> {
   const controller = new AbortController();
   const say = (text: string) => process.stderr.write(`${process.stderr.isTTY ? '\r\x1b[K' : ''}${text}\n`);
+  let bar: Progress | undefined;
+  let note = '';
   const onSignal = () => {
-    if (controller.signal.aborted) process.exit(130);
+    // Before the first step there is nothing to save.
+    if (controller.signal.aborted || !bar) process.exit(130);
     controller.abort();
     say('Stopping after this step, with a checkpoint. Once more to stop at once.');
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  let bar: Progress | undefined;
-  let note = '';
   try {
     return await trainCycleGan(config, {
       signal: controller.signal,
       ...(resume === undefined ? {} : { resume }),
+      onReading(rows) {
+        if (process.stderr.isTTY) process.stderr.write(`\rReading faces: ${count(rows)}`);
+      },
       onStart(start) {
         for (const line of describe(start)) say(line);
         bar = progressBar('Training', start.lastStep, 'steps');

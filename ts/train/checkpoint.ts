@@ -23,6 +23,8 @@ export const stepName = (step: number): string => `step-${String(step).padStart(
 export interface Checkpoint {
   readonly tensors: HostParams;
   readonly position: Position;
+  /** Digest of the images that the run is trained on. */
+  readonly data: string;
   /** Training time so far. */
   readonly seconds: number;
 }
@@ -33,6 +35,7 @@ const watched = z.strictObject({ mean: z.number(), low: count });
 const stateSchema = z.strictObject({
   version: z.literal(1),
   seconds: z.number().min(0),
+  data: z.string(),
   position: z.strictObject({
     step: count,
     updates: z.strictObject({
@@ -63,20 +66,17 @@ const checkpointsOf = (run: string): string => join(run, 'checkpoints');
  * @returns its folder
  * @throws UserError naming the file that could not be written; older checkpoints are then as they were
  */
-export async function saveCheckpoint(
-  run: string,
-  { tensors, position, seconds }: Checkpoint,
-  keep: number,
-): Promise<string> {
+export async function saveCheckpoint(run: string, { tensors, ...state }: Checkpoint, keep: number): Promise<string> {
   const parent = checkpointsOf(run);
-  const target = join(parent, stepName(position.step));
-  const temporary = join(parent, `.${stepName(position.step)}.${process.pid}.tmp`);
+  const { step } = state.position;
+  const target = join(parent, stepName(step));
+  const temporary = join(parent, `.${stepName(step)}.${process.pid}.tmp`);
   await makeFolder(parent);
   try {
     await rm(temporary, { recursive: true, force: true });
     await mkdir(temporary);
     await writeWeights(join(temporary, tensorsFile), tensors, {}, 'float32');
-    await writeAtomic(join(temporary, stateFile), `${JSON.stringify({ version: 1, seconds, position }, null, 2)}\n`);
+    await writeAtomic(join(temporary, stateFile), `${JSON.stringify({ version: 1, ...state }, null, 2)}\n`);
     // Only a checkpoint of the same step, of an abandoned continuation, can be in the way.
     await rm(target, { recursive: true, force: true });
     await rename(temporary, target);
@@ -85,8 +85,8 @@ export async function saveCheckpoint(
     throw new UserError(`Cannot write the checkpoint ${target}: ${messageOf(error)}`);
   }
   const all = await listCheckpoints(run);
-  const older = all.filter(({ step }) => step <= position.step);
-  const dropped = [...all.filter(({ step }) => step > position.step), ...older.slice(0, -keep)];
+  const older = all.filter((other) => other.step <= step);
+  const dropped = [...all.filter((other) => other.step > step), ...older.slice(0, -keep)];
   for (const { folder } of dropped) await rm(folder, { recursive: true, force: true });
   return target;
 }

@@ -1,10 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
-import { useEngine } from '../backend/engine.js';
-import { loadFaces } from '../data/faces.js';
 import type { TrainConfig } from './options.js';
-import { PerceptualFeatures } from './perceptual-features.js';
+import { setUp } from './setup.js';
 import { networkNames, type NetworkName } from './step.js';
-import { Trainer } from './trainer.js';
 
 /** What a run would be. */
 export interface DryRun {
@@ -27,10 +24,8 @@ const trials = 4;
 
 /** Loads a run's data and networks, tries a few steps and writes nothing. @throws UserError as trainCycleGan does */
 export async function dryRun(config: TrainConfig): Promise<DryRun> {
-  await useEngine(config.engine);
-  const faces = await loadFaces(config);
-  const features = await PerceptualFeatures.load(config);
-  const trainer = new Trainer(config, faces, features);
+  const setup = await setUp(config);
+  const { trainer, skipped } = setup;
   try {
     const seconds: number[] = [];
     for (let i = 0; i < trials; i++) {
@@ -48,7 +43,7 @@ export async function dryRun(config: TrainConfig): Promise<DryRun> {
       classB,
       imagesA: images.a,
       imagesB: images.b,
-      skipped: faces.skipped,
+      skipped,
       networks: Object.fromEntries(
         networkNames.map((name) => [name, { name: networks[name].name, size: sizes[name] }]),
       ) as DryRun['networks'],
@@ -58,7 +53,6 @@ export async function dryRun(config: TrainConfig): Promise<DryRun> {
       peakBytes,
     };
   } finally {
-    trainer.dispose();
-    features?.dispose();
+    setup.dispose();
   }
 }

@@ -1,9 +1,7 @@
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
-import { useEngine } from '../backend/engine.js';
 import { UserError } from '../base/errors.js';
 import { writeAtomic } from '../base/files.js';
-import { loadFaces } from '../data/faces.js';
 import { downloadParams } from '../models/host-params.js';
 import { exportOnnx } from '../onnx/export.js';
 import { generatorMetadata } from '../onnx/generator-metadata.js';
@@ -19,11 +17,11 @@ import { resumeConfig, type TrainConfig } from './config.js';
 import { writeLossPlot } from './loss-plot.js';
 import { appendMetrics, truncateMetrics, type MetricsLine } from './metrics.js';
 import { lossNames } from './losses.js';
-import { PerceptualFeatures } from './perceptual-features.js';
 import { makeRunFolder, pointLatest, readRunConfig, removeTemporaries, runFiles } from './run-folder.js';
 import { writeSamples } from './samples.js';
 import type { NetworkName } from './step.js';
-import { Trainer } from './trainer.js';
+import { setUp } from './setup.js';
+import type { Trainer } from './trainer.js';
 
 /** What is known of a run before its first step. */
 export interface RunStart {
@@ -84,23 +82,20 @@ export interface TrainResult {
 export async function trainCycleGan(config: TrainConfig, options: TrainOptions = {}): Promise<TrainResult> {
   const point = options.resume === undefined ? undefined : resumePoint(options.resume);
   if (point) resumeConfig(await readRunConfig(point.run), config);
-  await useEngine(config.engine);
-  const faces = await loadFaces({ ...config, onProgress: (rows) => options.onReading?.(rows) });
-  const features = await PerceptualFeatures.load(config);
-  const trainer = new Trainer(config, faces, features);
+  const setup = await setUp(config, (rows) => options.onReading?.(rows));
   try {
-    const run = await Run.open(config, options, trainer, point);
-    run.announce(faces.skipped);
+    const run = await Run.open(config, options, setup.trainer, point);
+    run.announce(setup.skipped);
     return await run.train();
   } finally {
-    trainer.dispose();
-    features?.dispose();
+    setup.dispose();
   }
 }
 
 /** One sitting of a run. */
 class Run {
   private readonly files;
+  private readonly data: string;
   private readonly started = performance.now();
 
   private constructor(
@@ -112,6 +107,7 @@ class Run {
     private readonly secondsBefore: number,
   ) {
     this.files = runFiles(folder);
+    this.data = trainer.dataDigest;
   }
 
   static async open(config: TrainConfig, options: TrainOptions, trainer: Trainer, point?: ResumePoint): Promise<Run> {
@@ -125,6 +121,11 @@ class Run {
       size: poolSize,
       shape: [1, size, size, channels],
     });
+    if (checkpoint.data !== trainer.dataDigest)
+      throw new UserError(
+        `The images of ${trainer.classA} and ${trainer.classB} in ${config.data} are not those that the run ` +
+          `${point.run} was trained on. Restore them, or start another run.`,
+      );
     trainer.restore(checkpoint.tensors, checkpoint.position);
     await removeLeftovers(point.run);
     await removeTemporaries(point.run);
@@ -217,8 +218,11 @@ class Run {
   private async checkpoint(): Promise<void> {
     await this.readLosses();
     const { trainer } = this;
-    const content = { tensors: await trainer.tensors(), position: trainer.position, seconds: this.seconds };
-    const folder = await saveCheckpoint(this.folder, content, this.config.keepCheckpoints);
+    const folder = await saveCheckpoint(
+      this.folder,
+      { tensors: await trainer.tensors(), position: trainer.position, data: this.data, seconds: this.seconds },
+      this.config.keepCheckpoints,
+    );
     this.options.onCheckpoint?.(folder);
     await writeLossPlot(this.files.losses, this.files.metrics, trainer.classA, trainer.classB);
   }

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import { Philox } from '../base/random.js';
@@ -81,7 +82,7 @@ export class Trainer {
   private updates: Record<NetworkName, number>;
   private readonly window = new LossWindow();
   private readonly watch: CollapseWatch;
-  /** Losses that still lie on the engine, and the step of the first of them. */
+  /** Losses that still lie on the engine, oldest first. */
   private unread: Tensor1D[] = [];
 
   /**
@@ -126,6 +127,18 @@ export class Trainer {
       const zeros = () => weights.map((weight) => tf.zerosLike(weight));
       return { weights, m: zeros(), v: zeros() };
     });
+  }
+
+  /** A digest of the images of both classes: another sitting must train on the same. */
+  get dataDigest(): string {
+    const { pixels, size, channels } = this.faces;
+    const image = size * size * channels;
+    const hash = createHash('sha256');
+    for (const { indices } of [this.a, this.b]) {
+      hash.update(`${indices.length} `);
+      for (const i of indices) hash.update(pixels.subarray(i * image, (i + 1) * image));
+    }
+    return hash.digest('hex');
   }
 
   /** Steps done. */
