@@ -1,6 +1,7 @@
 #include "conv.h"
 
 #include "conv_gather.h"
+#include "conv_winograd.h"
 #include "gemm_dot.h"
 #include "reused_scratch.h"
 
@@ -41,8 +42,22 @@ void convolve(const Image& source, const Axis& y, const Axis& x, const Filter& f
 
 void conv_forward(const ConvShape& s, const float* x, std::int64_t x_stride, const float* filter,
                   float* y, std::int64_t y_stride, const Epilogue& epilogue, Host& host) {
-  convolve({x, s.batch, s.in_height, s.in_width, s.in_channels, x_stride},
-           forward_axis(s.out_height, s.filter_height, s.stride_h, s.dilation_h, s.pad_top),
+  const Image source{x, s.batch, s.in_height, s.in_width, s.in_channels, x_stride};
+  if (const std::int64_t tile = winograd_tile(s, false)) {
+    winograd(tile,
+             {.source = source,
+              .pad_top = s.pad_top,
+              .pad_left = s.pad_left,
+              .filter = filter,
+              .k_stride = s.out_channels,
+              .col_stride = 1,
+              .out_height = s.out_height,
+              .out_width = s.out_width,
+              .out_channels = s.out_channels},
+             {y, y_stride}, epilogue, host);
+    return;
+  }
+  convolve(source, forward_axis(s.out_height, s.filter_height, s.stride_h, s.dilation_h, s.pad_top),
            forward_axis(s.out_width, s.filter_width, s.stride_w, s.dilation_w, s.pad_left),
            {filter, s.filter_width, s.in_channels * s.out_channels, s.out_channels, 1}, y,
            s.out_height, s.out_width, y_stride, s.out_channels, epilogue, host);
@@ -51,10 +66,26 @@ void conv_forward(const ConvShape& s, const float* x, std::int64_t x_stride, con
 void conv_input_grad(const ConvShape& s, const float* dy, std::int64_t dy_stride,
                      const float* filter, float* dx, std::int64_t dx_stride,
                      const Epilogue& epilogue, Host& host) {
+  const Image source{dy, s.batch, s.out_height, s.out_width, s.out_channels, dy_stride};
+  if (const std::int64_t tile = winograd_tile(s, true)) {
+    winograd(tile,
+             {.source = source,
+              .pad_top = 2 - s.pad_top,
+              .pad_left = 2 - s.pad_left,
+              .filter = filter,
+              .k_stride = 1,
+              .col_stride = s.out_channels,
+              .flipped = true,
+              .out_height = s.in_height,
+              .out_width = s.in_width,
+              .out_channels = s.in_channels},
+             {dx, dx_stride}, epilogue, host);
+    return;
+  }
   ReusedScratch scratch(host);
   for (std::int64_t py = 0; py < s.stride_h; ++py)
     for (std::int64_t px = 0; px < s.stride_w; ++px, scratch.rewind())
-      convolve({dy, s.batch, s.out_height, s.out_width, s.out_channels, dy_stride},
+      convolve(source,
                backward_axis(s.in_height, s.filter_height, s.stride_h, s.dilation_h, s.pad_top, py),
                backward_axis(s.in_width, s.filter_width, s.stride_w, s.dilation_w, s.pad_left, px),
                {filter, s.filter_width, s.in_channels * s.out_channels, 1, s.out_channels}, dx,

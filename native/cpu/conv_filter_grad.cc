@@ -1,5 +1,6 @@
 #include "conv.h"
 #include "conv_gather.h"
+#include "conv_winograd.h"
 #include "gemm_columns.h"
 
 namespace rareface::cpu {
@@ -81,6 +82,10 @@ void few_channels(const PixelGather& gather, const float* dy, std::int64_t dy_st
 
 void conv_filter_grad(const ConvShape& s, const float* x, std::int64_t x_stride, const float* dy,
                       std::int64_t dy_stride, float* dfilter, bool accumulate, Host& host) {
+  if (const std::int64_t tile = winograd_tile_of_filter_grad(s)) {
+    winograd_filter_grad(tile, s, x, x_stride, dy, dy_stride, dfilter, accumulate, host);
+    return;
+  }
   const Axis rows =
       forward_axis(s.out_height, s.filter_height, s.stride_h, s.dilation_h, s.pad_top);
   const Axis cols = forward_axis(s.out_width, s.filter_width, s.stride_w, s.dilation_w, s.pad_left);

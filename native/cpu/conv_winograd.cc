@@ -1,0 +1,293 @@
+#include "conv_winograd.h"
+
+#include <atomic>
+#include <cstring>
+
+#include "winograd_tiles.h"
+
+namespace rareface::cpu {
+namespace {
+
+using winograd_tiles::Points;
+using winograd_tiles::Tiles;
+using winograd_tiles::Workers;
+
+constexpr std::int64_t kL2 = 300000;           // bytes of one of the factors that stay in L2
+constexpr std::int64_t kTasks = 8;             // wanted, for balance
+constexpr std::int64_t kMinSplit = 32;         // channels of a split
+constexpr std::int64_t kMaxTiles = 80;         // in a task that transforms its own filters
+constexpr std::int64_t kMaxFilters = 5000000;  // bytes of transformed filters that tasks share
+
+// How the work is shared out: a task = a block of tiles x a block of panels (of kTileCols output
+// channels) x a split of the input channels. Shared factors are transformed beforehand, the others
+// by the task itself, where it needs them.
+struct Plan {
+  std::int64_t panels = 1;
+  std::int64_t tile_blocks = 1, panel_blocks = 1, splits = 1;
+  bool share_tiles = false, share_filters = false;
+  std::int64_t depth = 1;  // input channels of the filters transformed at once
+
+  Plan(std::int64_t points, std::int64_t tiles, std::int64_t channels, std::int64_t cols)
+      : panels(ceil_div(cols, kTileCols)) {
+    const std::int64_t tile_bytes = points * round_up(channels, kLanes) * 4;
+    const std::int64_t filter_bytes = points * channels * panels * kTileCols * 4;
+    // The tiles a task keeps in L2 while all filters pass by.
+    const std::int64_t fit = kL2 / tile_bytes;
+    if (filter_bytes <= kMaxFilters && fit >= kTileRows && tiles >= 2 * kTileRows) {
+      const std::int64_t most = fit / kTileRows * kTileRows;
+      tile_blocks = std::max(ceil_div(tiles, most),
+                             std::min<std::int64_t>(kTasks / 2, ceil_div(tiles, kTileRows)));
+      tile_blocks = round_up(tile_blocks, 2);
+      share_filters = true;
+      depth = channels;
+      return;
+    }
+    tile_blocks = ceil_div(tiles, kMaxTiles);
+    panel_blocks = panels;
+    splits = std::clamp<std::int64_t>(ceil_div(kTasks, tile_blocks * panel_blocks), 1,
+                                      std::max<std::int64_t>(1, channels / kMinSplit));
+    share_tiles = panels > 1;
+    const std::int64_t most = std::max<std::int64_t>(1, kL2 / (points * kTileCols * 4));
+    depth = ceil_div(ceil_div(channels, splits), ceil_div(ceil_div(channels, splits), most));
+  }
+};
+
+template <int M>
+class Product {
+  using W = Winograd<M>;
+
+ public:
+  Product(const Correlation& c, const rareface::cpu::Output& output, const Epilogue& epilogue,
+          Host& host)
+      : c_(c),
+        output_(output),
+        epilogue_(epilogue),
+        host_(host),
+        tiles_(c.source, c.out_height, c.out_width, c.pad_top, c.pad_left, host),
+        plan_(W::kPoints, tiles_.count(), c.source.channels, c.out_channels) {}
+
+  void run() {
+    const std::int64_t channels = c_.source.channels;
+    const std::int64_t most_tiles = ceil_div(tiles_.count(), plan_.tile_blocks);
+    const std::int64_t most_channels = ceil_div(channels, plan_.splits);
+    Points tiles(W::kPoints, most_tiles, most_channels);
+    Points filters(W::kPoints, plan_.depth, kTileCols);
+    const Points sums(W::kPoints, most_tiles, kTileCols);
+    if (plan_.share_tiles || plan_.share_filters) share();
+    float* split_sums = nullptr;
+    const std::int64_t outputs = plan_.tile_blocks * plan_.panels;
+    if (plan_.splits > 1) split_sums = take(outputs * plan_.splits * sums.size());
+    Workers workers(host_, (plan_.share_tiles ? 0 : tiles.size()) +
+                               (plan_.share_filters ? 0 : filters.size()) +
+                               (split_sums ? 0 : sums.size()));
+    auto task = [&](std::int64_t index, float* memory) {
+      const Part panels = part_of(plan_.panels, plan_.panel_blocks, index % plan_.panel_blocks);
+      const std::int64_t split = index / plan_.panel_blocks % plan_.splits;
+      const Part depth = part_of(channels, plan_.splits, split);
+      const std::int64_t block = index / plan_.panel_blocks / plan_.splits;
+      const Part range = part_of(tiles_.count(), plan_.tile_blocks, block);
+      Points own_tiles = tiles, own_filters = filters, own_sums = sums;
+      if (plan_.share_tiles) {
+        own_tiles = tiles_shared_.from(range.begin, depth.begin);
+      } else {
+        own_tiles.data = memory;
+        memory += tiles.size();
+        tiles_.template transform<typename W::Input>(range, depth, own_tiles);
+      }
+      if (!plan_.share_filters) {
+        own_filters.data = memory;
+        memory += filters.size();
+      }
+      if (!split_sums) own_sums.data = memory;
+      const std::int64_t passes = ceil_div(depth.size(), plan_.depth);
+      for (std::int64_t p = panels.begin; p < panels.end; ++p) {
+        if (split_sums)
+          own_sums.data =
+              split_sums + ((block * plan_.panels + p) * plan_.splits + split) * sums.size();
+        for (std::int64_t pass = 0; pass < passes; ++pass) {
+          const Part part = part_of(depth.size(), passes, pass);
+          if (plan_.share_filters)
+            own_filters.data = filters_shared_ + p * filters.size();
+          else
+            transform_filters(p, {depth.begin + part.begin, depth.begin + part.end}, own_filters,
+                              0);
+          multiply(own_tiles.from(0, part.begin), own_filters, range.size(), part.size(),
+                   cols_of(p), own_sums, pass > 0);
+        }
+        if (!split_sums) write(range, {0, range.size()}, p, own_sums, 1);
+      }
+    };
+    workers.run(plan_.tile_blocks * plan_.splits * plan_.panel_blocks, task);
+    if (!split_sums) return;
+    const std::int64_t rows = std::min<std::int64_t>(most_tiles, 4);
+    auto finish_part = [&](std::int64_t index) {
+      const std::int64_t output = index / rows;
+      const Part range = part_of(tiles_.count(), plan_.tile_blocks, output / plan_.panels);
+      Points all = sums;
+      all.data = split_sums + output * plan_.splits * sums.size();
+      write(range, part_of(range.size(), rows, index % rows), output % plan_.panels, all,
+            plan_.splits);
+    };
+    host_.parallel(outputs * rows, finish_part);
+  }
+
+ private:
+  float* take(std::int64_t floats) {
+    return static_cast<float*>(host_.scratch(static_cast<std::size_t>(floats) * sizeof(float)));
+  }
+  std::int64_t cols_of(std::int64_t panel) const {
+    return std::min<std::int64_t>(kTileCols, c_.out_channels - panel * kTileCols);
+  }
+
+  // Transforms what the tasks share.
+  void share() {
+    constexpr std::int64_t kChannels = 32, kFilters = 16;  // in one task
+    const std::int64_t channels = c_.source.channels;
+    Points filters(W::kPoints, channels, kTileCols);
+    std::int64_t parts = 0, filter_tasks = 0;
+    if (plan_.share_tiles) {
+      parts = ceil_div(channels, kChannels);
+      tiles_shared_ = Points(W::kPoints, tiles_.count(), channels);
+      tiles_shared_.data = take(tiles_shared_.size());
+    }
+    if (plan_.share_filters) {
+      filter_tasks = ceil_div(channels, kFilters) * plan_.panels;
+      filters_shared_ = take(plan_.panels * filters.size());
+    }
+    const std::int64_t lines = parts ? tiles_.lines() : 0;
+    auto task = [&](std::int64_t index) {
+      if (index < filter_tasks) {
+        const std::int64_t panel = index % plan_.panels, k = index / plan_.panels * kFilters;
+        filters.data = filters_shared_ + panel * filters.size();
+        Points own = filters;
+        transform_filters(panel, {k, std::min(channels, k + kFilters)}, own, k);
+        return;
+      }
+      index -= filter_tasks;
+      const std::int64_t c = index % parts * kChannels;
+      const Part range = part_of(tiles_.count(), lines, index / parts);
+      tiles_.template transform<typename W::Input>(range, {c, std::min(channels, c + kChannels)},
+                                                   tiles_shared_.from(range.begin, c));
+    };
+    host_.parallel(filter_tasks + parts * lines, task);
+  }
+
+  // Filters of the input channels `k` and of one panel's output channels; channel k.begin goes to
+  // row `first`.
+  void transform_filters(std::int64_t panel, Part k, const Points& to, std::int64_t first) const {
+    const std::int64_t position = c_.source.channels * c_.out_channels;
+    const std::int64_t cols = cols_of(panel);
+    const auto tap = [&](int y, int x) {
+      return position * (c_.flipped ? 8 - (y * 3 + x) : y * 3 + x);
+    };
+    const float* filter = c_.filter + panel * kTileCols * c_.col_stride;
+    for (std::int64_t j = 0; j < cols; j += kLanes) {
+      const std::int64_t width = std::min<std::int64_t>(kLanes, cols - j);
+      if (c_.col_stride == 1) {
+        for (std::int64_t row = k.begin; row < k.end; ++row) {
+          const float* from = filter + row * c_.k_stride + j;
+          float* out = to.data + (first + row - k.begin) * to.stride + j;
+          transform_square<typename W::Filter>(
+              [&](int y, int x) __attribute__((always_inline)) {
+                const float* p = from + tap(y, x);
+                return width == kLanes ? load(p) : load_part(p, width);
+              },
+              [&](int y, int x, Vec v) __attribute__((always_inline)) {
+                store(out + (y * W::kTile + x) * to.point, v);
+              });
+        }
+        continue;
+      }
+      for (std::int64_t row = k.begin; row < k.end; row += kLanes) {
+        const std::int64_t rows = std::min<std::int64_t>(kLanes, k.end - row);
+        Vec squares[9][kLanes];
+        for (int t = 0; t < 9; ++t) {
+#pragma GCC unroll 16
+          for (int l = 0; l < kLanes; ++l) {
+            const float* p = filter + row + (j + l) * c_.col_stride + tap(t / 3, t % 3);
+            squares[t][l] = l >= width ? Vec{} : rows == kLanes ? load(p) : load_part(p, rows);
+          }
+          transpose(squares[t]);
+        }
+        for (std::int64_t l = 0; l < rows; ++l) {
+          float* out = to.data + (first + row - k.begin + l) * to.stride + j;
+          transform_square<typename W::Filter>(
+              [&](int y, int x) __attribute__((always_inline)) { return squares[y * 3 + x][l]; },
+              [&](int y, int x, Vec v) __attribute__((always_inline)) {
+                store(out + (y * W::kTile + x) * to.point, v);
+              });
+        }
+      }
+    }
+  }
+
+  // sums (+)= tiles * filters, point by point.
+  static void multiply(const Points& tiles, const Points& filters, std::int64_t rows,
+                       std::int64_t depth, std::int64_t cols, const Points& sums, bool add) {
+    const std::int64_t groups = ceil_div(rows, kTileRows);
+    for (std::int64_t point = 0; point < W::kPoints; ++point) {
+      const float* panel = filters.data + point * filters.point;
+      for (std::int64_t g = 0; g < groups; ++g) {
+        const Part group = part_of(rows, groups, g);
+        const float* table[kTileRows] = {};
+        for (std::int64_t i = group.begin; i < group.end; ++i)
+          table[i - group.begin] = tiles.data + point * tiles.point + i * tiles.stride;
+        tile_by_rows(group.size(), cols)(
+            table, 1, depth, panel, sums.data + point * sums.point + group.begin * kTileCols, add);
+      }
+    }
+  }
+
+  // Transforms the sums of the tiles range.begin + part back, adding up their splits, and writes
+  // the outputs.
+  void write(Part range, Part part, std::int64_t panel, const Points& sums,
+             std::int64_t splits) const {
+    const std::int64_t cols = cols_of(panel);
+    for (std::int64_t i = part.begin; i < part.end; ++i) {
+      const auto place = tiles_.place(range.begin + i);
+      for (std::int64_t j = 0; j < cols; j += kLanes) {
+        const float* from = sums.data + i * kTileCols + j;
+        transform_square<typename W::Output>(
+            [&](int y, int x) __attribute__((always_inline)) {
+              const float* p = from + (y * W::kTile + x) * sums.point;
+              Vec v = load(p);
+              for (std::int64_t s = 1; s < splits; ++s) v += load(p + s * sums.size());
+              return v;
+            },
+            [&](int y, int x, Vec v) __attribute__((always_inline)) {
+              if (place.y + y >= c_.out_height || place.x + x >= c_.out_width) return;
+              finish(epilogue_, v, panel * kTileCols + j, std::min<std::int64_t>(kLanes, cols - j),
+                     (place.n * c_.out_height + place.y + y) * c_.out_width + place.x + x, output_);
+            });
+      }
+    }
+  }
+
+  const Correlation& c_;
+  const rareface::cpu::Output& output_;
+  const Epilogue& epilogue_;
+  Host& host_;
+  const Tiles<M> tiles_;
+  const Plan plan_;
+  Points tiles_shared_;
+  float* filters_shared_ = nullptr;
+};
+
+}  // namespace
+
+void winograd(std::int64_t tile, const Correlation& c, const Output& output,
+              const Epilogue& epilogue, Host& host) {
+  if (c.source.batch * c.out_height * c.out_width * c.out_channels == 0) return;
+  switch (tile) {
+    case 2:
+      return Product<2>(c, output, epilogue, host).run();
+    case 3:
+      return Product<3>(c, output, epilogue, host).run();
+    case 4:
+      return Product<4>(c, output, epilogue, host).run();
+    default:
+      fail("winograd has no tile of ", tile);
+  }
+}
+
+}  // namespace rareface::cpu
