@@ -115,7 +115,7 @@ test('Ctrl-C ends a run in good order, and says how to go on', async () => {
   expect(code).toBe(130);
   expect(err).toContain('Stopping after this step');
   expect(out).toMatch(/Stopped at step \d+ of 48/);
-  expect(out).toMatch(/To go on: npm run train:native -- --resume interrupted/);
+  expect(out).toMatch(/To go on: npm run train:native -- --resume interrupted\/[\w-]+\n/);
   const latest = await readdir(join(runs, 'latest'));
   expect(latest).toEqual(expect.arrayContaining(['checkpoints', 'gen_ab.onnx', 'gen_ba.onnx', 'losses.png']));
 });
@@ -133,6 +133,7 @@ describe('errors are one line on stderr, and leave nothing', () => {
     [['--config', '/nowhere/config.json'], '/nowhere/config.json'],
     [['--preset', 'slow'], "one of quick, paper-cyclegan, paper-ecyclegan for preset (--preset) but received 'slow'"],
     [['--resume', '/nowhere/run'], '/nowhere/run/config.json'],
+    [['--resume', 'latest'], 'There is no run to resume: cannot follow '],
     [['--resume', 'latest', '--preset', 'quick'], 'leave --preset, --config and --dry-run out'],
   ])('%j', async (args, message) => {
     const runs = join(folder, 'none');

@@ -65,7 +65,7 @@ export async function trainCommand(args: readonly string[]): Promise<void> {
       '--resume goes on with the configuration of its run: leave --preset, --config and --dry-run out.',
     );
   const { runs = presets.quick.runs, ...changes } = settings;
-  const folder = resumeFolder(resume, String(runs));
+  const folder = await resumeFolder(resume, String(runs));
   const config = resumeConfig(await readRunConfig(resumePoint(folder).run), changes);
   report(config, await train(config, folder));
 }
@@ -133,7 +133,8 @@ function skippedLines(skipped: readonly string[]): string[] {
 }
 
 function report(config: TrainConfig, { folder, step, totalSteps, stopped }: TrainResult): void {
-  const shown = relative('', folder) || '.';
+  const inside = relative('', folder);
+  const shown = inside.startsWith('..') ? folder : inside || '.';
   const lines = [
     `${stopped === 'finished' ? 'Finished' : 'Stopped'} at step ${count(step)} of ${count(totalSteps)}. In ${shown}:`,
     `  gen_ab.onnx (${config.from} to ${config.to}), gen_ba.onnx, samples/, losses.png, metrics.jsonl, checkpoints/`,

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, rename, rm, symlink } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rename, rm, symlink } from 'node:fs/promises';
 import { basename, join, resolve } from 'node:path';
 import { messageOf, UserError } from '../base/errors.js';
 import { makeFolder, writeAtomic } from '../base/files.js';
@@ -57,10 +57,16 @@ export async function pointLatest(runs: string, run: string): Promise<void> {
 
 /**
  * The folder that `--resume` names: `latest` is the newest run of `runs`.
- * @throws UserError where there is none
+ * @throws UserError where `runs` has none
  */
-export function resumeFolder(resume: string, runs: string): string {
-  return resolve(resume === 'latest' ? join(runs, 'latest') : resume);
+export async function resumeFolder(resume: string, runs: string): Promise<string> {
+  if (resume !== 'latest') return resolve(resume);
+  const link = join(runs, 'latest');
+  try {
+    return await realpath(link);
+  } catch (error) {
+    throw new UserError(`There is no run to resume: cannot follow ${link}: ${messageOf(error)}`);
+  }
 }
 
 /** A run's configuration. @throws UserError naming its config.json */
