@@ -52,6 +52,23 @@ test('trains, writes a file and its card, and measures them again', async () => 
   expect(measured).toMatch(/^[\d.]+ % of the labels \(3 images held out: 30 % of every class, seed 1[^\n]*\n$/);
 });
 
+test('lists what it skipped', async () => {
+  const some = join(folder, 'some');
+  await writeTinyFaces(some);
+  await writeFile(join(some, 'Neutral', 'bad.png'), 'no image');
+  let err = '';
+  const write = vi.spyOn(process.stderr, 'write').mockImplementation((text) => {
+    err += String(text);
+    return true;
+  });
+  try {
+    await printed(...tiny, '--data', some, '--epochs', '1', '--skip-bad', '--out', join(folder, 'some.safetensors'));
+  } finally {
+    write.mockRestore();
+  }
+  expect(err).toMatch(/^Skipped 1:\n {2}\S*bad\.png is no image that can be read: .*\n5 images, 3 held out/);
+});
+
 test('Ctrl-C stops in good order and writes what was learnt', { timeout: 120_000 }, async () => {
   const place = join(folder, 'stopped');
   await mkdir(place);

@@ -68,19 +68,44 @@ export async function pretrainCommand(args: readonly string[]): Promise<void> {
   await measure(evaluate, config);
 }
 
+const count = (value: number): string => value.toLocaleString('en');
+
+/** Writes over the line that shows progress. */
+function sayOver(text: string): void {
+  process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : text);
+}
+
+function showReading(rows: number): void {
+  if (process.stderr.isTTY) sayOver(`Reading faces: ${count(rows)}`);
+}
+
+const shownSkips = 5;
+
+function skippedLines(skipped: readonly string[]): string {
+  if (skipped.length === 0) return '';
+  const rest = skipped.length - shownSkips;
+  const shown = skipped.slice(0, shownSkips).map((line) => `  ${line}\n`);
+  return `Skipped ${count(skipped.length)}:\n${shown.join('')}${rest > 0 ? `  and ${count(rest)} more\n` : ''}`;
+}
+
 async function measure(weights: string, config: PretrainConfig): Promise<void> {
   let bar: Progress | undefined;
   try {
-    const { accuracy } = await evaluatePretrained(
+    const { accuracy, skipped } = await evaluatePretrained(
       { ...config, weights },
       {
+        onReading: showReading,
         onScoring(images, of) {
-          bar ??= progressBar('Measuring', of, 'images');
+          if (!bar) {
+            sayOver('');
+            bar = progressBar('Measuring', of, 'images');
+          }
           bar.update(images);
         },
       },
     );
     bar?.stop();
+    sayOver(skippedLines(skipped));
     process.stdout.write(`${accuracy}\n`);
   } finally {
     bar?.stop();
@@ -90,24 +115,24 @@ async function measure(weights: string, config: PretrainConfig): Promise<void> {
 /** Trains with a progress bar; Ctrl-C ends it in good order, a second one at once. */
 async function train(config: PretrainConfig): Promise<PretrainResult | undefined> {
   const controller = new AbortController();
-  const say = (text: string) => process.stderr.write(`${process.stderr.isTTY ? '\r\x1b[K' : ''}${text}\n`);
   const onSignal = () => {
     if (controller.signal.aborted) process.exit(130);
     controller.abort();
-    say('Stopping after this step, and writing what was learnt. Once more to stop at once.');
+    sayOver('Stopping after this step, and writing what was learnt. Once more to stop at once.\n');
   };
   process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   let bar: Progress | undefined;
   let scoring = false;
   let mean: number | undefined;
-  const count = (value: number) => value.toLocaleString('en');
   try {
     return await pretrain(config, {
       signal: controller.signal,
+      onReading: showReading,
       onStart({ images, heldOut, steps, weights, skipped }) {
-        for (const line of skipped.slice(0, 5)) say(`skipped: ${line}`);
-        if (skipped.length > 5) say(`skipped: ${skipped.length - 5} more`);
-        say(`${count(images)} images, ${count(heldOut)} held out; ${count(weights)} weights; ${count(steps)} steps`);
+        sayOver(skippedLines(skipped));
+        sayOver(
+          `${count(images)} images, ${count(heldOut)} held out; ${count(weights)} weights; ${count(steps)} steps\n`,
+        );
         bar = progressBar('Training', steps, 'steps');
       },
       onStep(step, loss) {

@@ -34,7 +34,7 @@ export interface EvaluateOptions {
 export async function evaluatePretrained(
   options: EvaluateOptions,
   events: Pick<PretrainEvents, 'onReading' | 'onScoring'> = {},
-): Promise<{ score: Score; accuracy: string }> {
+): Promise<{ score: Score; accuracy: string; skipped: readonly string[] }> {
   const { params: stored, metadata } = await readWeights(options.weights);
   const filter = stored['conv1_1.filter']?.shape;
   const head = stored['head.filter']?.shape;
@@ -57,7 +57,7 @@ export async function evaluatePretrained(
   const limit = Math.min(options.limit ?? holdout.length, holdout.length);
   const chosen = Int32Array.from({ length: limit }, (_, i) => holdout[Math.floor((i * holdout.length) / limit)]!);
   const score = await scoreParams(shape, params, faces, chosen, events);
-  return { score, accuracy: describeScore(score, description) };
+  return { score, accuracy: describeScore(score, description), skipped: faces.skipped };
 }
 
 /** The data's part of a configuration, as it is loaded. */
