@@ -1,0 +1,58 @@
+/**
+ * Facial-expression data augmentation: the steps of the commands, as functions.
+ *
+ * ```ts
+ * import { augment, resolveConfig, trainCycleGan } from 'rareface';
+ *
+ * const config = await resolveConfig({
+ *   preset: 'paper-ecyclegan',
+ *   settings: { data: 'fer2013.csv.gz', from: 'Neutral', to: 'Disgust' },
+ * });
+ * const { folder } = await trainCycleGan(config, { onMetrics: ({ step, cycleA }) => console.log(step, cycleA) });
+ * await augment({ onnx: `${folder}/gen_ab.onnx`, n: 500, out: 'more-disgust' });
+ * ```
+ */
+export { UserError } from './base/errors.js';
+export { useEngine, engines, type EngineName } from './backend/engine.js';
+
+// Data
+export { facesOfClass, loadFaces, type FaceSet, type LoadOptions, type Usage } from './data/faces.js';
+export { readFaces } from './data/batch.js';
+export { splitGroups, type Split, type SplitOptions } from './data/split.js';
+export { syntheticFaces, type SyntheticFaces, type SyntheticOptions } from './data/synthetic.js';
+
+// Networks: pure functions of their weights
+export { makeGenerator, type GeneratorConfig } from './models/generator.js';
+export { makeDiscriminator, type DiscriminatorConfig } from './models/discriminator.js';
+export { vgg19Features, type Vgg19Config } from './models/vgg19.js';
+export { defaultFeatureLayers, loadFeatureNetwork, type FeatureNetwork } from './models/feature-network.js';
+export { initialParams, type HostParams, type Network, type Params, type ParamSpec } from './models/network.js';
+export { downloadParams, uploadParams } from './models/host-params.js';
+export { readWeights, writeWeights, type WeightFile } from './models/weights.js';
+
+// Ops of the project, for networks of one's own
+export { adamUpdate, type AdamOptions } from './ops/adam.js';
+export { instanceNorm, type InstanceNormOptions } from './ops/instance-norm.js';
+export { featuresOf, perceptualLoss, type FeatureStack } from './ops/perceptual-loss.js';
+export { reflectPad } from './ops/reflect-pad.js';
+export { residualDenseBlock, type DenseBlockOptions } from './ops/residual-dense-block.js';
+
+// Train, export, augment
+export { resolveConfig, type ConfigSources } from './train/config.js';
+export { type TrainConfig, type TrainSettings } from './train/options.js';
+export { presets, type PresetName } from './train/presets.js';
+export {
+  trainCycleGan,
+  type RunStart,
+  type StopReason,
+  type TrainEvents,
+  type TrainOptions,
+  type TrainResult,
+} from './train/train.js';
+export { type MetricsLine } from './train/metrics.js';
+export { pretrain, type PretrainResult } from './pretrain/pretrain.js';
+export { type PretrainEvents } from './pretrain/events.js';
+export { pretrainDefaults, type PretrainConfig } from './pretrain/options.js';
+export { exportOnnx, type ExportOptions } from './onnx/export.js';
+export { openGenerator, type GeneratorSession, type SessionOptions } from './onnx/session.js';
+export { augment, type AugmentOptions, type AugmentResult, type AugmentStart } from './augment/augment.js';
