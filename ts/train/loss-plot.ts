@@ -1,7 +1,7 @@
 import { writeAtomic } from '../base/files.js';
 import { linePlotsPng, type Line } from '../report/plots.js';
-import type { LossName } from './losses.js';
-import { readMetrics } from './metrics.js';
+import { lossNames, type LossName } from './losses.js';
+import { readMetrics, type MetricsLine } from './metrics.js';
 
 /** What the plots call each loss, A and B being the classes. */
 const titles: Readonly<Record<LossName, (a: string, b: string) => string>> = {
@@ -15,11 +15,13 @@ const titles: Readonly<Record<LossName, (a: string, b: string) => string>> = {
   discriminatorA: (a) => `real against translated ${a}`,
   discriminatorB: (_, b) => `real against translated ${b}`,
 };
+/** More than a plot's pixels can tell apart. */
+const mostPoints = 800;
 const judges: readonly LossName[] = ['discriminatorA', 'discriminatorB'];
 
 /** Plots metrics.jsonl: the generators' losses over the discriminators'; losses that are always 0 are left out. */
 export async function writeLossPlot(path: string, metrics: string, classA: string, classB: string): Promise<void> {
-  const rows = await readMetrics(metrics);
+  const rows = thinned(await readMetrics(metrics));
   if (rows.length === 0) return;
   const lines = (names: readonly LossName[]): Line[] =>
     names
@@ -37,4 +39,15 @@ export async function writeLossPlot(path: string, metrics: string, classA: strin
       { title: 'Discriminators', ...axes, lines: lines(judges) },
     ]),
   );
+}
+
+/** Means over as many neighbours as it takes to have at most `mostPoints` rows. */
+function thinned(rows: readonly MetricsLine[]): readonly MetricsLine[] {
+  const each = Math.ceil(rows.length / mostPoints);
+  if (each < 2) return rows;
+  return Array.from({ length: Math.ceil(rows.length / each) }, (_, i) => {
+    const group = rows.slice(i * each, (i + 1) * each);
+    const mean = (name: LossName) => group.reduce((sum, row) => sum + row[name], 0) / group.length;
+    return { ...group.at(-1)!, ...Object.fromEntries(lossNames.map((name) => [name, mean(name)])) };
+  });
 }
