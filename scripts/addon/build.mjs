@@ -113,6 +113,7 @@ export function buildWithGyp({ output }) {
       cwd: work,
       env: {
         npm_config_nodedir: nodeDir, // from an .npmrc it would go before the argument
+        NODE_PATH: dirname(dirname(require.resolve('node-addon-api/package.json'))), // output may lie anywhere
       },
     },
   );
