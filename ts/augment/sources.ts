@@ -49,8 +49,9 @@ export function chooseSources(
       chosen.push(face);
       if (chosen.length === n) return chosen;
     }
+  const largest = largestShift(faces.size);
   throw new UserError(
-    `Cannot make ${n} faces from ${what}: mirrored, and shifted by up to ${largestShift(faces.size)} pixels, ` +
+    `Cannot make ${n} faces from ${what}: mirrored, and shifted by up to ${largest} ${largest === 1 ? 'pixel' : 'pixels'}, ` +
       `they give ${chosen.length} different ones. Ask for fewer with --n, or name more faces with --data.`,
   );
 }
