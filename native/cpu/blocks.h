@@ -14,6 +14,9 @@ constexpr std::int64_t kCheapGrain = 32768;  // a load, an operation and a store
 constexpr std::int64_t kCostlyGrain = 8192;  // tens of operations each
 
 constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
+constexpr std::int64_t round_up(std::int64_t n, std::int64_t unit) {
+  return ceil_div(n, unit) * unit;
+}
 
 // body(begin, end) over [0, n) in blocks of `grain`, in parallel.
 template <class F>

@@ -38,6 +38,7 @@ constexpr Costs kCosts[] = {{.tile = 2,
                              .transposed_filter = 220,
                              .filter_grad = 200}};
 constexpr double kPack = 6;     // one vector of the direct way's filter
+constexpr double kFinish = 14;  // one vector of the direct way's filter gradient
 constexpr double kStart = 40;   // one call of a tile of the matrix product
 constexpr double kGain = 0.93;  // of the direct way's cost, below which it is worth it
 constexpr std::int64_t kMinChannels = 8;
@@ -91,16 +92,17 @@ std::int64_t winograd_tile_of_filter_grad(const ConvShape& s) {
   if (!fits(s)) return 0;
   const double filters = static_cast<double>(s.in_channels) * vectors(s.out_channels);
   const double pixels = static_cast<double>(s.batch * s.out_height * s.out_width);
-  return cheapest(
-      s.batch, s.out_height, s.out_width, 9 * filters * pixels, [&](const Costs& c, double tiles) {
-        const double points = static_cast<double>(c.points());
-        const double calls = points * std::ceil(static_cast<double>(s.in_channels) / kTileRows) *
-                             std::ceil(vectors(s.out_channels) / kTileVectors);
-        return filters * (points * tiles + c.filter_grad) +
-               tiles *
-                   (vectors(s.in_channels) * c.input + vectors(s.out_channels) * c.output_grad) +
-               calls * kStart;
-      });
+  return cheapest(s.batch, s.out_height, s.out_width, 9 * filters * (pixels + kFinish),
+                  [&](const Costs& c, double tiles) {
+                    const double points = static_cast<double>(c.points());
+                    const double calls = points *
+                                         std::ceil(static_cast<double>(s.in_channels) / kTileRows) *
+                                         std::ceil(vectors(s.out_channels) / kTileVectors);
+                    return filters * (points * tiles + c.filter_grad) +
+                           tiles * (vectors(s.in_channels) * c.input +
+                                    vectors(s.out_channels) * c.output_grad) +
+                           calls * kStart;
+                  });
 }
 
 }  // namespace rareface::cpu

@@ -1,16 +1,13 @@
 #include "conv_winograd.h"
 
-#include <atomic>
-#include <cstring>
-
 #include "winograd_tiles.h"
+#include "workers.h"
 
 namespace rareface::cpu {
 namespace {
 
 using winograd_tiles::Points;
 using winograd_tiles::Tiles;
-using winograd_tiles::Workers;
 
 constexpr std::int64_t kL2 = 300000;           // bytes of one of the factors that stay in L2
 constexpr std::int64_t kTasks = 8;             // wanted, for balance

@@ -1,12 +1,12 @@
 #include "conv_winograd.h"
 #include "winograd_tiles.h"
+#include "workers.h"
 
 namespace rareface::cpu {
 namespace {
 
 using winograd_tiles::Points;
 using winograd_tiles::Tiles;
-using winograd_tiles::Workers;
 
 constexpr std::int64_t kL2 = 400000;    // bytes of one panel's output gradient that stay in L2
 constexpr std::int64_t kL3 = 8000000;   // bytes of transformed tiles at a time

@@ -14,6 +14,7 @@
 #include "blocks.h"
 #include "epilogue.h"
 #include "gemm_tile.h"
+#include "workers.h"
 
 namespace rareface::cpu {
 
@@ -85,6 +86,10 @@ struct Passes {
   }
   Part run(std::int64_t pass) const { return part_of(segments.count, runs, pass / pieces); }
   Part piece(std::int64_t pass) const { return part_of(segments.length, pieces, pass % pieces); }
+  // Of K in one pass, at the most.
+  std::int64_t most_k() const {
+    return ceil_div(segments.count, runs) * ceil_div(segments.length, pieces);
+  }
   std::int64_t first_k(std::int64_t pass) const {
     return run(pass).begin * segments.length + piece(pass).begin;
   }
@@ -128,19 +133,16 @@ void gemm_by_rows(const Gather& gather, std::int64_t rows, Segments segments, co
   const gemm::Passes passes(segments);
   const std::int64_t k = b.k();
   const float* packed = b.as_panel(cols);
-  float* own_panels = nullptr;
-  if (!packed && plan.pack_in_task())
-    own_panels = static_cast<float*>(
-        host.scratch(static_cast<std::size_t>(plan.panels * k * kTileCols * 4)));
-  else if (!packed)
-    packed = pack_panels(b, cols, host);
-  const float* panels = own_panels ? own_panels : packed;
+  const bool pack_in_task = !packed && plan.pack_in_task();
+  if (!packed && !pack_in_task) packed = pack_panels(b, cols, host);
+  Workers workers(
+      host, pack_in_task ? ceil_div(plan.panels, plan.blocks) * passes.most_k() * kTileCols : 0);
   // The sums of a K of several passes rest here in between, one tile after the other.
   constexpr std::int64_t kTileSize = kTileRows * kTileCols;
   float* sums = passes.count == 1 ? nullptr
                                   : static_cast<float*>(host.scratch(static_cast<std::size_t>(
                                         plan.tiles * plan.panels * kTileSize * 4)));
-  auto task = [&](std::int64_t index) {
+  auto task = [&](std::int64_t index, float* own_panels) {
     const Part block = part_of(plan.panels, plan.blocks, index / plan.chunks);
     const Part chunk = part_of(plan.tiles, plan.chunks, index % plan.chunks);
     const float* table[gemm::kMaxSegments * kTileRows];
@@ -150,23 +152,25 @@ void gemm_by_rows(const Gather& gather, std::int64_t rows, Segments segments, co
       const Part run = passes.run(pass);
       const Part piece = passes.piece(pass);
       const std::int64_t k0 = passes.first_k(pass);
+      const std::int64_t depth = run.size() * piece.size();
       const bool last = pass + 1 == passes.count;
-      if (own_panels)
+      if (pack_in_task)
         for (std::int64_t p = block.begin; p < block.end; ++p)
           pack_panel(b, p * kTileCols, std::min<std::int64_t>(kTileCols, cols - p * kTileCols),
-                     {k0, k0 + run.size() * piece.size()}, own_panels + (p * k + k0) * kTileCols);
+                     {k0, k0 + depth}, own_panels + (p - block.begin) * depth * kTileCols);
       for (std::int64_t t = chunk.begin; t < chunk.end; ++t) {
         const Part tile_rows = part_of(rows, plan.tiles, t);
         const Part live = gather.pointers(tile_rows, run, piece.begin, table);
-        const std::int64_t k_live = k0 + (live.begin - run.begin) * piece.size();
+        const std::int64_t skipped = (live.begin - run.begin) * piece.size();
         if (last) gather.pixels(tile_rows, pixel);
         for (std::int64_t p = block.begin; p < block.end; ++p) {
           const std::int64_t col0 = p * kTileCols;
           const std::int64_t width = std::min<std::int64_t>(kTileCols, cols - col0);
+          const float* panel = pack_in_task ? own_panels + (p - block.begin) * depth * kTileCols
+                                            : packed + (p * k + k0) * kTileCols;
           float* tile = sums ? sums + (t * plan.panels + p) * kTileSize : own;
           tile_by_rows(tile_rows.size(), width)(table, live.size(), piece.size(),
-                                                panels + (p * k + k_live) * kTileCols, tile,
-                                                pass > 0);
+                                                panel + skipped * kTileCols, tile, pass > 0);
           if (!last) continue;
           for (std::int64_t i = 0; i < tile_rows.size(); ++i)
             for (std::int64_t j = 0; j < width; j += kLanes)
@@ -176,7 +180,7 @@ void gemm_by_rows(const Gather& gather, std::int64_t rows, Segments segments, co
       }
     }
   };
-  host.parallel(plan.blocks * plan.chunks, task);
+  workers.run(plan.blocks * plan.chunks, task);
 }
 
 }  // namespace rareface::cpu

@@ -3,17 +3,12 @@
 #pragma once
 
 #include <algorithm>
-#include <atomic>
 #include <cstring>
 
 #include "conv_gather.h"
 #include "winograd_transform.h"
 
 namespace rareface::cpu {
-
-constexpr std::int64_t round_up(std::int64_t n, std::int64_t unit) {
-  return ceil_div(n, unit) * unit;
-}
 
 namespace winograd_tiles {
 
@@ -34,30 +29,6 @@ struct Points {
     part.data += row * stride + col;
     return part;
   }
-};
-
-// Tasks whose workers each have memory of their own, that they use again for task after task.
-class Workers {
- public:
-  Workers(Host& host, std::int64_t floats) : host_(host), floats_(round_up(floats, 16)) {
-    memory_ = static_cast<float*>(
-        host.scratch(static_cast<std::size_t>(host.threads() * floats_) * sizeof(float)));
-  }
-  // body(task, memory) for tasks 0..count-1. What is computed must not depend on the worker.
-  template <class F>
-  void run(std::int64_t count, F&& body) {
-    std::atomic<std::int64_t> next{0};
-    auto worker = [&](std::int64_t index) {
-      for (std::int64_t task; (task = next.fetch_add(1, std::memory_order_relaxed)) < count;)
-        body(task, memory_ + index * floats_);
-    };
-    host_.parallel(std::min<std::int64_t>(count, host_.threads()), worker);
-  }
-
- private:
-  Host& host_;
-  std::int64_t floats_;
-  float* memory_;
 };
 
 // The tiles of M x M pixels that cover a grid, and the T x T source pixels each meets.
