@@ -10,7 +10,7 @@ export interface AugmentOptions {
   /** How many faces to make. */
   n: number;
   /**
-   * Faces to translate: FER2013 as csv or csv.gz, a folder of class folders, or "synthetic".
+   * Faces to translate: FER2013 as csv or csv.gz (its Training rows), a folder of class folders, or "synthetic".
    * Default: what the generator was trained on, if it is still there, else synthetic.
    */
   data?: string;

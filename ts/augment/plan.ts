@@ -54,7 +54,8 @@ function chooseData(
   { data, onnx }: AugmentOptions,
   { data: trained }: GeneratorMetadata,
 ): Pick<LoadOptions, 'data' | 'usage' | 'seed'> & { note?: string } {
-  if (data !== undefined && data !== trained?.data) return { data };
+  // Faces that a classifier may be tested on are no source of its training data.
+  if (data !== undefined && data !== trained?.data) return { data, usage: 'training' };
   if (!trained)
     return { data: 'synthetic', note: `${onnx} does not say what it was trained on: translating synthetic faces.` };
   if (data !== undefined || trained.data === 'synthetic' || existsSync(trained.data)) return trained;
