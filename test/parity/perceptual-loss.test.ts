@@ -135,10 +135,7 @@ describe('perceptualLoss', () => {
       const filter = tf.variable(stack.convs[0]!.filter);
       const x = tf.variable(randomTensor<tf.Rank.R4>(cases[0]!.shape, 1));
       const variable = { convs: [{ ...stack.convs[0]!, filter: filter as unknown as Tensor4D }], taps: stack.taps };
-      const { grads } = tf.variableGrads(
-        () => perceptualLoss(variable, x, { images: tf.zeros(cases[0]!.shape) }),
-        [x],
-      );
+      const { grads } = tf.variableGrads(() => perceptualLoss(variable, x, { images: tf.zeros(cases[0]!.shape) }), [x]);
       expect(Object.keys(grads)).toEqual([x.name]);
       tf.dispose([filter, x]);
     });
