@@ -27,6 +27,7 @@ describe.each([
   [{ generator: 'cyclegan', channels: 3, resBlocks: 1 }, [2, 28, 20]],
   [{ trunkNorm: 'instance' }, [2, 20, 28]],
   [{ trunkNorm: 'none' }, [2, 20, 28]],
+  [{ blocks: 1, keepLight: true }, [2, 20, 28]],
   [{ trunkNorm: 'none', channels: 3, blocks: 1, denseBlocks: 3, subBlocks: 5, residualScale: 0.2 }, [1, 28, 20]],
 ] as const)('the generator with %j on %j', (settings, [n, height, width]) => {
   test('gives the images and the gradients of tfjs', async () => {
@@ -55,6 +56,28 @@ describe('on the native engine', () => {
   ] as const)('has the weights of the published network: %j', (settings, count) => {
     const { params } = makeGenerator({ ...small, channels: 3, baseWidth: 64, growth: 32, ...settings });
     expect(params.reduce((sum, { shape }) => sum + tf.util.sizeFromShape([...shape]), 0)).toBe(count);
+  });
+
+  test('keepLight gives a translation the light of its source; without it brightness has no effect', () => {
+    const weights = initialParams(makeGenerator(small), 4);
+    tf.tidy(() => {
+      const params = uploadParams(weights);
+      const x = randomTensor<tf.Rank.R4>([1, 16, 16, 1], 5, { low: -0.5, high: 0.5 });
+      const dark: Tensor4D = tf.sub(tf.mul(x, 0.5), 0.4);
+      const difference = (keepLight: boolean): number => {
+        const { apply } = makeGenerator({ ...small, keepLight });
+        const given = apply(params, dark);
+        const wanted = keepLight ? tf.sub(tf.mul(apply(params, x), 0.5), 0.4) : apply(params, x);
+        return tf.max(tf.abs(tf.sub(given, wanted))).dataSync()[0]!;
+      };
+      // What is left are the eps of norms and deviations.
+      expect(difference(true)).toBeLessThan(1e-3);
+      expect(difference(false)).toBeLessThan(1e-3);
+      const [lit, plain] = [true, false].map(
+        (keepLight) => tf.mean(makeGenerator({ ...small, keepLight }).apply(params, dark)).dataSync()[0]!,
+      );
+      expect(Math.abs(lit! - plain!)).toBeGreaterThan(0.1);
+    });
   });
 
   test('names its parameters in a stable order', () => {

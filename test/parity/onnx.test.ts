@@ -39,6 +39,7 @@ const generators: [string, GeneratorConfig][] = [
   ['CycleGAN in colour', { ...small, channels: 3 }],
   ['ECycleGAN', { ...small, generator: 'ecyclegan' }],
   ['ECycleGAN without a norm', { ...small, generator: 'ecyclegan', trunkNorm: 'none' }],
+  ['ECycleGAN that keeps the light', { ...small, generator: 'ecyclegan', keepLight: true }],
 ];
 
 describe.each(generators)('%s', (_, config) => {

@@ -16,11 +16,13 @@ export interface GeneratorConfig extends DenseTrunkConfig {
   readonly baseWidth: number;
   /** cyclegan: residual blocks. */
   readonly resBlocks: number;
+  /** Whether a translation gets its source's mean and contrast, see {@link withLightOf}. Default: no. */
+  readonly keepLight?: boolean;
 }
 
 /**
- * Translates images [n, h, w, channels] in [-1, 1] to images of the same shape, in (-1, 1): the
- * generator of CycleGAN (Zhu et al. 2017) or of ECycleGAN (Zhang & Zhou 2020). h and w are any
+ * Translates images [n, h, w, channels] in [-1, 1] to images of the same shape, in (-1, 1) or with
+ * keepLight about that: the generator of CycleGAN (Zhu et al. 2017) or of ECycleGAN (Zhang & Zhou 2020). h and w are any
  * multiples of 4 from 8.
  *
  * Parameters, in order:
@@ -47,7 +49,8 @@ export function makeGenerator(config: GeneratorConfig): Network {
     ],
     apply(params, x) {
       checkSize(x);
-      return decode(params, trunk.apply(params, encode(params, x)));
+      const y = decode(params, trunk.apply(params, encode(params, x)));
+      return config.keepLight ? withLightOf(x, y) : y;
     },
   };
 }
@@ -64,6 +67,21 @@ function decode(params: Params, x: Tensor4D): Tensor4D {
   let y = x;
   for (const layer of ['decoder.0', 'decoder.1']) y = normRelu(upsample(params, layer, y));
   return tf.tanh(convolve(params, 'decoder.2', reflectPad(y, 3), 1, 0));
+}
+
+/** A face within this many deviations of its mean spans nearly all of its values. */
+const spread = 3;
+const eps = 1e-5;
+
+/**
+ * Stretches and shifts y in (-1, 1) to the mean and the deviation of each channel of each image of
+ * x. The instance norm behind a generator's first convolution makes all that follows blind to
+ * both: without this, a cycle cannot give them back.
+ */
+function withLightOf(x: Tensor4D, y: Tensor4D): Tensor4D {
+  const mean = tf.mean(x, [1, 2], true);
+  const variance = tf.mean(tf.square(tf.sub(x, mean)), [1, 2], true);
+  return tf.add(tf.mul(y, tf.mul(tf.sqrt(tf.add(variance, eps)), spread)), mean);
 }
 
 function checkSize(x: Tensor4D): void {

@@ -58,6 +58,7 @@ export const optionGroups = {
     growth: whole(1, 512, 'ecyclegan: channels that each convolution adds'),
     trunkNorm: choice(['instance', 'none'], 'ecyclegan: instance (RDNB) or none (RRDB)'),
     residualScale: number(0, 10, 'ecyclegan: scale of the residual branches'),
+    keepLight: toggle("give a translation its source's mean and contrast, to which instance norms are blind"),
     discriminatorWidth: whole(1, 512, "channels after the discriminator's first convolution"),
     discriminatorLayers: whole(2, 4, 'stride-2 layers and the next of the discriminator; fewer suit small images'),
   },
