@@ -2,7 +2,6 @@
 // alone: forward, input gradient and filter gradient, in GFLOP/s of the direct method. The best of
 // many runs: others may use the machine too.
 import * as tf from '@tensorflow/tfjs-core';
-import type { TensorInfo } from '@tensorflow/tfjs-core';
 import { parseArgs } from 'node:util';
 import { describeMachine, machineLine } from './machine.js';
 
@@ -56,9 +55,9 @@ function best(kernel: string, inputs: tf.NamedTensorMap, attrs: tf.NamedAttrMap,
   const end = performance.now() + seconds * 1000;
   do {
     const start = performance.now();
-    const out: TensorInfo = tf.engine().runKernel(kernel, inputs, attrs);
+    const out = tf.engine().runKernel(kernel, inputs, attrs);
     least = Math.min(least, performance.now() - start);
-    tf.dispose(out as tf.Tensor);
+    tf.dispose(out);
   } while (performance.now() < end);
   return least;
 }

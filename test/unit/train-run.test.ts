@@ -6,7 +6,9 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { UserError } from '../../ts/base/errors.js';
 import { readWeights, writeWeights } from '../../ts/models/weights.js';
+import { resumePoint } from '../../ts/train/checkpoint.js';
 import { resolveConfig } from '../../ts/train/config.js';
+import { exportGenerator } from '../../ts/train/export-generator.js';
 import type { TrainConfig } from '../../ts/train/options.js';
 import { readMetrics, type MetricsLine } from '../../ts/train/metrics.js';
 import { trainCycleGan, type RunStart } from '../../ts/train/train.js';
@@ -69,6 +71,25 @@ describe('a whole run', () => {
     expect(await fs.readdir(join(run, 'samples'))).toEqual(['step-000010.png', 'step-000020.png', 'step-000024.png']);
     expect(run).toMatch(/runs\/\d{8}-\d{6}-neutral-to-disgust$/);
     expect(await fs.realpath(join(config.runs, 'latest'))).toBe(await fs.realpath(run));
+  });
+
+  test('gives its generators again as ONNX, whole or at half the size', async () => {
+    const out = (name: string) => join(folder, 'exported', name);
+    for (const direction of ['ab', 'ba'] as const) {
+      expect(await exportGenerator({ run }, { direction, out: out('whole.onnx') })).toBe(24);
+      expect((await fs.readFile(out('whole.onnx'))).equals(await fs.readFile(join(run, `gen_${direction}.onnx`)))).toBe(
+        true,
+      );
+    }
+    const checkpoint = join(run, 'checkpoints', 'step-000020');
+    const options = { direction: 'ab', half: true, anonymous: true, out: out('half.onnx') } as const;
+    expect(await exportGenerator(resumePoint(checkpoint), options)).toBe(20);
+    const [half, whole] = await Promise.all(['half.onnx', 'whole.onnx'].map((name) => fs.readFile(out(name))));
+    expect(half!.length).toBeLessThan(whole!.length);
+    expect(whole!.includes(config.data)).toBe(true);
+    expect(half!.includes(config.data)).toBe(false);
+    expect(half!.includes('Disgust')).toBe(true);
+    await expect(exportGenerator({ run: folder }, options)).rejects.toThrow(/config\.json/);
   });
 
   test('keeps every option, and they resolve to themselves', async () => {

@@ -6,6 +6,7 @@ import { makeFolder, writeAtomic } from '../base/files.js';
 import type { HostParams } from '../models/network.js';
 import { readWeights, writeWeights } from '../models/weights.js';
 import { lossNames, type LossName } from './losses.js';
+import type { NetworkName } from './step.js';
 import type { Position } from './trainer.js';
 
 /**
@@ -91,7 +92,7 @@ export async function saveCheckpoint(run: string, { tensors, ...state }: Checkpo
   return target;
 }
 
-interface Listed {
+export interface Listed {
   readonly step: number;
   readonly folder: string;
 }
@@ -119,7 +120,7 @@ export async function removeLeftovers(run: string): Promise<void> {
 export interface ResumePoint {
   readonly run: string;
   /** Left out: the newest. */
-  readonly checkpoint?: string;
+  readonly checkpoint?: string | undefined;
 }
 
 export function resumePoint(path: string): ResumePoint {
@@ -127,6 +128,25 @@ export function resumePoint(path: string): ResumePoint {
   if (folderName.test(basename(folder)) && basename(dirname(folder)) === 'checkpoints')
     return { run: dirname(dirname(folder)), checkpoint: folder };
   return { run: folder };
+}
+
+/** The checkpoint that a point names. @throws UserError where the run has none */
+export async function newestOrNamed({ run, checkpoint }: ResumePoint): Promise<Listed> {
+  const folder = checkpoint ?? (await listCheckpoints(run)).at(-1)?.folder;
+  if (folder === undefined) throw new UserError(`${run} has no checkpoint.`);
+  return { folder, step: Number(folderName.exec(basename(folder))![1]) };
+}
+
+/** A network's tensors of a checkpoint, moments too, by the names that it gives its parameters. */
+export async function readWeightsOf(
+  folder: string,
+  network: NetworkName,
+): Promise<{ readonly params: HostParams; readonly file: string }> {
+  const file = join(folder, tensorsFile);
+  const { params } = await readWeights(file);
+  const prefix = `${network}/`;
+  const own = Object.entries(params).filter(([name]) => name.startsWith(prefix));
+  return { params: Object.fromEntries(own.map(([name, param]) => [name.slice(prefix.length), param])), file };
 }
 
 /**
@@ -141,8 +161,7 @@ export async function loadCheckpoint(
   replay: { readonly size: number; readonly shape: readonly number[] },
 ): Promise<Checkpoint> {
   const all = await listCheckpoints(run);
-  const folder = checkpoint ?? all.at(-1)?.folder;
-  if (folder === undefined) throw new UserError(`${run} has no checkpoint to resume from.`);
+  const { folder } = await newestOrNamed({ run, checkpoint });
   try {
     const state = await readState(join(folder, stateFile));
     const path = join(folder, tensorsFile);

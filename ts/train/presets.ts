@@ -84,6 +84,7 @@ const quick: TrainSettings = {
   growth: 16,
   blocks: 1,
   residualScale: 1,
+  keepLight: true,
   discriminatorWidth: 16,
   discriminatorLayers: 2,
   lambdaCycle: 5,
