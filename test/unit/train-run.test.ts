@@ -64,13 +64,25 @@ describe('a whole run', () => {
 
   test('fills its folder', async () => {
     expect((await fs.readdir(run)).sort()).toEqual(
-      ['checkpoints', 'config.json', 'gen_ab.onnx', 'gen_ba.onnx', 'losses.png', 'metrics.jsonl', 'samples'].sort(),
+      [
+        ...['checkpoints', 'config.json', 'gen_ab.onnx', 'gen_ba.onnx'],
+        ...['losses.png', 'metrics.jsonl', 'report.html', 'samples'],
+      ].sort(),
     );
     // The newest two.
     expect(await fs.readdir(join(run, 'checkpoints'))).toEqual(['step-000020', 'step-000024']);
     expect(await fs.readdir(join(run, 'samples'))).toEqual(['step-000010.png', 'step-000020.png', 'step-000024.png']);
     expect(run).toMatch(/runs\/\d{8}-\d{6}-neutral-to-disgust$/);
     expect(await fs.realpath(join(config.runs, 'latest'))).toBe(await fs.realpath(run));
+  });
+
+  test('shows itself on a page of its own', async () => {
+    const page = await fs.readFile(join(run, 'report.html'), 'utf8');
+    for (const text of ['Neutral to Disgust', '24 of 24', 'step-000024.png', 'step-000010.png', 'lambdaCycle'])
+      expect(page).toContain(text);
+    // Nothing is fetched from elsewhere.
+    expect([...page.matchAll(/(?:src|href)="(?!data:)/g)]).toEqual([]);
+    expect([...page.matchAll(/src="data:image\/png;base64,/g)]).toHaveLength(3);
   });
 
   test('gives its generators again as ONNX, whole or at half the size', async () => {

@@ -14,6 +14,7 @@ export const runFiles = (run: string) =>
     metrics: join(run, 'metrics.jsonl'),
     samples: join(run, 'samples'),
     losses: join(run, 'losses.png'),
+    report: join(run, 'report.html'),
     generatorAB: join(run, 'gen_ab.onnx'),
     generatorBA: join(run, 'gen_ba.onnx'),
   }) as const;

@@ -18,6 +18,7 @@ import { writeLossPlot } from './loss-plot.js';
 import { appendMetrics, truncateMetrics, type MetricsLine } from './metrics.js';
 import { lossNames } from './losses.js';
 import { makeRunFolder, pointLatest, readRunConfig, removeTemporaries, runFiles } from './run-folder.js';
+import { writeRunReport } from './run-report.js';
 import { writeSamples } from './samples.js';
 import type { NetworkName } from './step.js';
 import { setUp } from './setup.js';
@@ -73,7 +74,7 @@ export interface TrainResult {
 
 /**
  * Trains a CycleGAN or ECycleGAN between two classes of faces and fills a run folder: config.json,
- * metrics.jsonl, losses.png, samples/, checkpoints/, gen_ab.onnx (A to B), gen_ba.onnx. Between
+ * metrics.jsonl, losses.png, samples/, checkpoints/, report.html, gen_ab.onnx (A to B), gen_ba.onnx. Between
  * steps the event loop runs. On one engine a run that was stopped or killed and resumed gives the
  * same weights, to the bit, as one that was not.
  * @param config resolved; of a resumed run, its own but for the options that a sitting may change
@@ -165,6 +166,7 @@ class Run {
     if (saved !== trainer.step) await this.checkpoint();
     if (trainer.step % config.sampleEvery !== 0) await this.sample();
     await this.export();
+    await this.report();
     return { folder: this.folder, step: trainer.step, totalSteps: trainer.schedule.totalSteps, stopped };
   }
 
@@ -225,6 +227,14 @@ class Run {
     );
     this.options.onCheckpoint?.(folder);
     await writeLossPlot(this.files.losses, this.files.metrics, trainer.classA, trainer.classB);
+  }
+
+  private async report(): Promise<void> {
+    const { classA, classB, images, step, schedule } = this.trainer;
+    await writeRunReport(this.files, this.config, {
+      ...{ classA, classB, imagesA: images.a, imagesB: images.b },
+      ...{ step, totalSteps: schedule.totalSteps, seconds: this.seconds },
+    });
   }
 
   private async export(): Promise<void> {
