@@ -106,7 +106,15 @@ test('help names every option with its default, and gives examples', async () =>
   for (const flag of ['--data', '--ferplus', '--epochs', '--small-fraction', '--width', '--holdout', '--evaluate'])
     expect(help).toContain(flag);
   expect(help).toMatch(/--batch-size <number>\s+images a step \(default: 64\)/);
+  expect(help).toContain('--engine <native|cpu>');
+  expect(help).toMatch(/--skip-bad {2,}skip/);
+  expect(help).not.toContain('--no-skip-bad');
   expect(help).toContain('Examples:');
+});
+
+test('an option may be opened, and a toggle turned off', async () => {
+  const open = ['--holdout', 'none', '--out', 'none', '--no-skip-bad', '--data', 'none.csv'];
+  await expect(pretrainCommand(open)).rejects.toThrow(/^Cannot read the data none\.csv: ENOENT/);
 });
 
 describe('a mistake is one line', () => {

@@ -173,6 +173,10 @@ describe('help and dry run', () => {
     for (const group of ['Data:', 'Networks:', 'Losses:', 'Optimisation:', 'Remedies against overfitting:', 'Run:'])
       expect(quick).toContain(`\n${group}\n`);
     expect(quick).toContain('Examples:');
+    // Of an option that may be left open, what comes of that too; nothing twice.
+    expect(quick.replaceAll(/\s+/g, ' ')).toContain(
+      '(default: 100; none: as many as the larger class fills) --batch-size',
+    );
     const paper = await printed('--preset', 'paper-ecyclegan', '--help');
     const flat = /--epochs-flat <number> [^(]*\(default:\s+(\d+)\)/;
     expect(flat.exec(paper)?.[1]).toBe('100');

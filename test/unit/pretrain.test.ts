@@ -187,6 +187,7 @@ describe('resolvePretrain', () => {
     [{ holdout: 1 }, 'a number between 0 and 1 for holdout (--holdout)'],
     [{ out: 'weights.npz' }, 'a file name that ends in .safetensors for out (--out)'],
     [{ size: 24 }, '0 for images of 24 pixels (half of them is below 16) for smallFraction (--small-fraction)'],
+    [{ epoch: 1 }, "Unknown option 'epoch'. Options: data, ferplus, "],
     [{ batchSize: 'x' }, "for batchSize (--batch-size) but received 'x' of type string"],
   ])('refuses %j', (settings, message) => {
     expect(() => resolvePretrain(settings)).toThrow(message);

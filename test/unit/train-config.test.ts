@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { UserError } from '../../ts/base/errors.js';
+import { flagOf } from '../../ts/base/options.js';
 import { resolveConfig, resumeConfig, validateConfig } from '../../ts/train/config.js';
-import { flagOf, options } from '../../ts/train/options.js';
+import { options } from '../../ts/train/options.js';
 import { presets } from '../../ts/train/presets.js';
 
 let folder: string;

@@ -1,17 +1,12 @@
 import { Command, Option } from 'commander';
-import { z } from 'zod';
 import { UserError } from '../base/errors.js';
+import { flagOf } from '../base/options.js';
 import { evaluatePretrained } from '../pretrain/evaluate.js';
-import {
-  flagOf,
-  pretrainDefaults,
-  pretrainOptions,
-  resolvePretrain,
-  type PretrainConfig,
-} from '../pretrain/options.js';
+import { pretrainDefaults, pretrainOptions, resolvePretrain, type PretrainConfig } from '../pretrain/options.js';
 import { pretrain, type PretrainResult } from '../pretrain/pretrain.js';
 import { parseArguments } from './arguments.js';
 import { progressBar, type Progress } from './command.js';
+import { optionFlags, settingsOf } from './option-flags.js';
 
 const examples = `
 Examples:
@@ -19,7 +14,8 @@ Examples:
   npm run pretrain -- --width 0.125 --size 32 --small-fraction 0 --out small.safetensors   on synthetic faces
   npm run pretrain -- --evaluate faces-vgg19-w50.safetensors --data fer2013.csv.gz --ferplus ferplus.csv
   npm run train:native -- --features faces-vgg19-w50.safetensors                           use what it gave
-Ctrl-C stops after the step at hand and writes what was learnt so far.`;
+Ctrl-C stops after the step at hand and writes what was learnt so far.
+An option that may be left open takes the word none, e.g. --holdout none.`;
 
 /** What --evaluate goes by; other options would change nothing. */
 const evaluateOptions: readonly string[] = ['data', 'ferplus', 'skipBad', 'holdout', 'seed', 'engine'];
@@ -30,26 +26,8 @@ function makeCommand(): Command {
     .helpOption('-h, --help', 'show this help')
     .addOption(new Option('--evaluate <file>', 'train nothing: measure this file on the images held out'))
     .addHelpText('after', examples);
-  for (const [name, { schema, help }] of Object.entries<{ schema: z.ZodType; help: string }>(pretrainOptions)) {
-    const value = pretrainDefaults[name as keyof PretrainConfig];
-    const flag = flagOf(name);
-    if (typeof value === 'boolean') {
-      command.addOption(new Option(flag, help));
-      continue;
-    }
-    const inner = schema instanceof z.ZodNullable ? schema.unwrap() : schema;
-    const isNumber = inner instanceof z.ZodNumber || inner instanceof z.ZodLiteral;
-    const described = value === null ? help : `${help} (default: ${value})`;
-    const option = new Option(`${flag} <${isNumber ? 'number' : 'text'}>`, described);
-    command.addOption(isNumber ? option.argParser(toNumber) : option);
-  }
+  for (const option of optionFlags(pretrainOptions, pretrainDefaults)) command.addOption(option);
   return command;
-}
-
-/** What is no number stays as it was typed: the error shows it. */
-function toNumber(text: string): unknown {
-  const value = text.trim() === '' ? NaN : Number(text);
-  return Number.isNaN(value) ? text : value;
 }
 
 /** `npm run pretrain`. @throws UserError on one line */
@@ -57,7 +35,7 @@ export async function pretrainCommand(args: readonly string[]): Promise<void> {
   const command = makeCommand();
   if (!parseArguments(command, args)) return;
   const { evaluate, ...settings } = command.opts<{ evaluate?: string }>();
-  const config = resolvePretrain(settings);
+  const config = resolvePretrain(settingsOf(pretrainOptions, settings));
   if (evaluate === undefined) {
     report(await train(config));
     return;

@@ -3,6 +3,7 @@ import { relative } from 'node:path';
 import { UserError } from '../base/errors.js';
 import { resolveConfig, resumeConfig, type TrainConfig } from '../train/config.js';
 import { dryRun, type DryRun } from '../train/dry-run.js';
+import { optionGroups, options } from '../train/options.js';
 import { presets, type PresetName } from '../train/presets.js';
 import { resumePoint } from '../train/checkpoint.js';
 import { readRunConfig, resumeFolder } from '../train/run-folder.js';
@@ -37,7 +38,8 @@ function makeCommand(preset: PresetName): Command {
     .addOption(new Option('--resume <run>', 'run folder to go on with, or "latest", or one of its checkpoints'))
     .addOption(new Option('--dry-run', 'show the configuration and what it would take; write nothing'))
     .addHelpText('after', examples);
-  for (const option of optionFlags(presets[preset])) command.addOption(option);
+  for (const [group, members] of Object.entries(optionGroups))
+    for (const option of optionFlags(members, presets[preset], group)) command.addOption(option);
   return command;
 }
 
@@ -53,7 +55,7 @@ export async function trainCommand(args: readonly string[]): Promise<void> {
   const command = makeCommand(presetIn(args));
   if (!parseArguments(command, args)) return;
   const { preset, config: file, resume, dryRun: dry, ...parsed } = command.opts<CommandOptions>();
-  const settings = settingsOf(parsed);
+  const settings = settingsOf(options, parsed);
   if (resume === undefined) {
     const config = await resolveConfig({ preset, file, settings });
     if (dry) printDryRun(config, await dryRun(config));

@@ -4,6 +4,7 @@ import { basename, dirname } from 'node:path';
 import { useEngine } from '../backend/engine.js';
 import { messageOf, UserError } from '../base/errors.js';
 import { makeParent, writeAtomic } from '../base/files.js';
+import { flagOf } from '../base/options.js';
 import { loadFaces } from '../data/faces.js';
 import { plainClassifier } from '../models/conv-classifier.js';
 import { featureMetadata } from '../models/feature-network.js';
@@ -14,7 +15,7 @@ import { loadOptions, scoreParams } from './evaluate.js';
 import type { PretrainEvents } from './events.js';
 import { foldByMoments } from './fold.js';
 import { chooseHoldout } from './holdout.js';
-import { flagOf, pretrainDefaults, type PretrainConfig } from './options.js';
+import { pretrainDefaults, type PretrainConfig } from './options.js';
 import type { Score } from './score.js';
 import { trainNetwork } from './train-network.js';
 

@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
 import { setImmediate } from 'node:timers/promises';
 import { UserError } from '../base/errors.js';
+import { flagOf } from '../base/options.js';
 import type { FaceSet } from '../data/faces.js';
 import { trainableClassifier, type ConvClassifier, type TrainableClassifier } from '../models/conv-classifier.js';
 import { downloadParams, uploadParams } from '../models/host-params.js';
@@ -9,7 +10,7 @@ import { initialParams, type HostParams, type Params } from '../models/network.j
 import { adamUpdate } from '../ops/adam.js';
 import { TrainingBatches, type TrainingBatch } from './batches.js';
 import type { PretrainEvents } from './events.js';
-import { flagOf, type PretrainConfig } from './options.js';
+import type { PretrainConfig } from './options.js';
 
 const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 /** Part of the steps over which the learning rate rises. */

@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { expected, messageOf, UserError } from '../base/errors.js';
-import { configSchema, flagOf, options, sittingOptions, type TrainConfig, type TrainSettings } from './options.js';
+import { checkNames, checkSettings, flagOf, given } from '../base/options.js';
+import { options, sittingOptions, type TrainConfig, type TrainSettings } from './options.js';
 import { presets, type PresetName } from './presets.js';
 
 export interface ConfigSources {
@@ -21,22 +22,15 @@ export async function resolveConfig({ preset, file, settings = {} }: ConfigSourc
   const name = preset ?? filePreset ?? 'quick';
   if (typeof name !== 'string' || !Object.hasOwn(presets, name))
     throw expected('preset (--preset)', `one of ${Object.keys(presets).join(', ')}`, name);
-  if (file !== undefined) checkNames(fromFile, ` in ${file}`);
-  checkNames(settings, '');
-  const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
-  return validateConfig({ ...presets[name as PresetName], ...fromFile, ...given });
+  if (file !== undefined) checkNames(options, fromFile, ` in ${file}`);
+  return validateConfig({ ...presets[name as PresetName], ...fromFile, ...given(settings) });
 }
 
 /** @throws UserError naming the first option that is not what its schema wants, or does not fit the others */
 export function validateConfig(candidate: Readonly<Record<string, unknown>>): TrainConfig {
-  checkNames(candidate, '');
-  const { success, data, error } = configSchema.safeParse(candidate);
-  if (!success) {
-    const name = String(error.issues[0]!.path[0]) as keyof typeof options;
-    throw expected(`${name} (${flagOf(name)})`, options[name].expects, candidate[name]);
-  }
-  checkTogether(data);
-  return data;
+  const config = checkSettings(options, candidate);
+  checkTogether(config);
+  return config;
 }
 
 /**
@@ -45,8 +39,8 @@ export function validateConfig(candidate: Readonly<Record<string, unknown>>): Tr
  * @throws UserError for an option that would change what the run computes
  */
 export function resumeConfig(config: TrainConfig, settings: Readonly<Record<string, unknown>>): TrainConfig {
-  const given = Object.entries(settings).filter(([, value]) => value !== undefined);
-  for (const [name, value] of given) {
+  const changes = given(settings);
+  for (const [name, value] of Object.entries(changes)) {
     const same = JSON.stringify(value) === JSON.stringify(config[name as keyof TrainConfig]);
     if (!same && !(sittingOptions as readonly string[]).includes(name))
       throw new UserError(
@@ -55,7 +49,7 @@ export function resumeConfig(config: TrainConfig, settings: Readonly<Record<stri
       );
   }
   // Limits belong to the sitting that set them.
-  return validateConfig({ ...config, maxSteps: null, maxMinutes: null, ...Object.fromEntries(given) });
+  return validateConfig({ ...config, maxSteps: null, maxMinutes: null, ...changes });
 }
 
 function checkTogether(config: TrainConfig): void {
@@ -79,12 +73,6 @@ function checkTogether(config: TrainConfig): void {
       `fewer layers for images of ${config.size} pixels (${config.discriminatorLayers} layers need ${smallest})`,
       config.discriminatorLayers,
     );
-}
-
-function checkNames(settings: object, where: string): void {
-  for (const name of Object.keys(settings))
-    if (!Object.hasOwn(options, name))
-      throw new UserError(`Unknown option '${name}'${where}. Options: ${Object.keys(options).join(', ')}.`);
 }
 
 /** Reads a JSON object of settings. @throws UserError naming the file */

@@ -1,34 +1,21 @@
 import { z } from 'zod';
 import { engines } from '../backend/engine.js';
-
-/** One option of training: what it may be, what an error says was expected, and its line of help. */
-interface Option<Schema extends z.ZodType> {
-  readonly schema: Schema;
-  readonly expects: string;
-  readonly help: string;
-}
-
-const option = <Schema extends z.ZodType>(schema: Schema, expects: string, help: string): Option<Schema> => ({
-  schema,
-  expects,
-  help,
-});
-
-const whole = (from: number, to: number, help: string) =>
-  option(z.int().min(from).max(to), `an integer between ${from} and ${to}`, help);
-const number = (from: number, to: number, help: string) =>
-  option(z.number().min(from).max(to), `a number between ${from} and ${to}`, help);
-const choice = <const Names extends readonly [string, ...string[]]>(names: Names, help: string) =>
-  option(z.enum(names), `one of ${names.join(', ')}`, help);
-const toggle = (help: string) => option(z.boolean(), 'true or false', help);
-const text = (expects: string, help: string) => option(z.string().min(1), expects, help);
-/** An option that may be left open: null. */
-const maybe = <Schema extends z.ZodType>({ schema, expects, help }: Option<Schema>) =>
-  option(schema.nullable(), expects, help);
+import {
+  belowOne,
+  choice,
+  maybe,
+  number,
+  option,
+  positive,
+  text,
+  toggle,
+  whole,
+  type Settings,
+} from '../base/options.js';
 
 /**
- * Every option of training, in the groups in which `--help` lists them. The flag of `lambdaCycle`
- * is `--lambda-cycle`. "rare" options act on the discriminator of `rareClass` alone.
+ * Every option of training, in the groups in which `--help` lists them. "rare" options act on the
+ * discriminator of `rareClass` alone.
  */
 export const optionGroups = {
   Data: {
@@ -77,11 +64,11 @@ export const optionGroups = {
   Optimisation: {
     epochsFlat: whole(0, 1_000_000, 'epochs at the full learning rate'),
     epochsDecay: whole(0, 1_000_000, 'epochs over which it falls to 0'),
-    stepsPerEpoch: maybe(whole(1, 10_000_000, 'default: as many as the larger class fills')),
+    stepsPerEpoch: maybe(whole(1, 10_000_000, 'steps that count as an epoch'), 'as many as the larger class fills'),
     batchSize: whole(1, 256, 'images of each class a step'),
-    learningRate: option(z.number().gt(0).max(1), 'a number above 0, at most 1', 'step size of Adam'),
-    beta1: option(z.number().min(0).lt(1), 'a number from 0 to below 1', "Adam's first decay rate"),
-    beta2: option(z.number().min(0).lt(1), 'a number from 0 to below 1', "Adam's second decay rate"),
+    learningRate: positive('step size of Adam', 1),
+    beta1: belowOne("Adam's first decay rate"),
+    beta2: belowOne("Adam's second decay rate"),
     poolSize: whole(0, 10_000, 'translated images kept for the discriminators; 0: none'),
     flip: toggle('mirror half of the images'),
     seed: whole(0, 0xffffffff, 'the same seed gives the same run'),
@@ -90,7 +77,7 @@ export const optionGroups = {
     rareClass: choice(['to', 'from'], 'which class is rare: its discriminator gets the remedies'),
     labelFlip: number(0, 0.5, 'rare: fraction of real labels that are flipped'),
     instanceNoise: number(0, 2, 'rare: deviation of noise on what the discriminator sees, falling to 0'),
-    instanceNoiseEpochs: maybe(whole(1, 1_000_000, 'rare: epochs until the noise is 0; default: all')),
+    instanceNoiseEpochs: maybe(whole(1, 1_000_000, 'rare: epochs until the noise is 0'), 'all'),
     discriminatorEvery: whole(1, 1000, 'rare: generator updates for each update of the discriminator'),
     warmupEpochs: whole(0, 1_000_000, 'rare: epochs before discriminatorEvery starts'),
   },
@@ -99,13 +86,14 @@ export const optionGroups = {
       option(
         z.string().regex(/^[\w.-]+$/),
         'letters, digits, dots, dashes and underscores',
-        "end of the run folder's name; default: the classes",
+        "end of the run folder's name",
       ),
+      'the classes',
     ),
     runs: text('a folder', 'folder that holds the run folders'),
     engine: choice(engines, 'where the arithmetic happens'),
     maxSteps: maybe(whole(1, 1e12, 'stop, with a checkpoint, at this step')),
-    maxMinutes: maybe(option(z.number().gt(0), 'a number above 0', 'stop, with a checkpoint, after this long')),
+    maxMinutes: maybe(positive('stop, with a checkpoint, after this many minutes')),
     checkpointEvery: whole(1, 1e12, 'steps between checkpoints'),
     keepCheckpoints: whole(1, 1_000_000, 'newest checkpoints to keep'),
     sampleEvery: whole(1, 1e12, 'steps between sample grids'),
@@ -134,18 +122,8 @@ export const sittingOptions = [
   'sampleEvery',
 ] as const satisfies readonly (keyof AllOptions)[];
 
-type Shape = { [Name in keyof AllOptions]: AllOptions[Name]['schema'] };
-
-/** The schema of a resolved configuration. */
-export const configSchema = z.strictObject(
-  Object.fromEntries(Object.entries(options).map(([name, { schema }]) => [name, schema])) as Shape,
-);
-
 /** Every setting of a run, resolved and valid: what config.json holds. */
-export type TrainConfig = z.infer<typeof configSchema>;
+export type TrainConfig = Settings<AllOptions>;
 
 /** What a user may give; the rest comes from the preset. */
 export type TrainSettings = Partial<TrainConfig>;
-
-/** `lambdaCycle` as `--lambda-cycle`. */
-export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
