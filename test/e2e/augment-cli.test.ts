@@ -136,7 +136,7 @@ test('Ctrl-C leaves nothing behind', async () => {
     },
   });
   expect(seen).toEqual([expect.stringMatching(/^stopped\..*\.tmp$/)]);
-  expect(err).toMatch(/\nInterrupted: nothing was written\.\n$/);
+  expect(err).toMatch(/\nStopping after this batch, .*\nStopped: nothing was written\.\n$/s);
   expect(out).toBe('');
   expect(code).toBe(130);
   expect(await news()).toEqual([]);

@@ -45,7 +45,9 @@ async function printed(...args: string[]): Promise<string> {
 test('trains, writes a file and its card, and measures them again', async () => {
   const file = join(folder, 'net.safetensors');
   const out = await printed(...tiny, '--epochs', '2', '--out', file);
-  expect(out).toMatch(/^Finished: [\d.]+ % of the labels \(3 images held out: 30 % of every class, seed 1/);
+  expect(out).toMatch(
+    /^Finished at step [\d,]+ of [\d,]+: [\d.]+ % of the labels \(3 images held out: 30 % of every class, seed 1/,
+  );
   expect(out).toContain(`Next: npm run train:native -- --features ${file}\n`);
   expect((await loadFeatureNetwork(file)).channels).toBe(1);
   const measured = await printed('--evaluate', file, '--data', faces, '--holdout', '0.3');
@@ -84,7 +86,7 @@ test('Ctrl-C stops in good order and writes what was learnt', { timeout: 120_000
   const code = await new Promise((resolve) => child.on('close', resolve));
   expect(code).toBe(130);
   expect(err).toContain('Stopping after this step');
-  expect(out).toMatch(/^Stopped after \d+ of 25000 steps: /);
+  expect(out).toMatch(/^Stopped at step \d+ of 25,000: /);
   expect((await readdir(place)).sort()).toEqual(['net.md', 'net.safetensors']);
   await loadFeatureNetwork(join(place, 'net.safetensors'));
 });

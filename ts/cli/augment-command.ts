@@ -1,10 +1,10 @@
 import { Command, Option } from 'commander';
-import { constants } from 'node:os';
-import { relative } from 'node:path';
 import { augment, formats, type AugmentOptions, type AugmentResult } from '../augment/augment.js';
 import { providers } from '../onnx/session.js';
 import { parseArguments } from './arguments.js';
-import { progressBar, type Progress } from './command.js';
+import { interruptible, nothingWritten } from './interrupt.js';
+import { progressBar, say, type Progress } from './progress.js';
+import { count, shownPath, skippedLines } from './text.js';
 
 const description =
   'Makes faces of a rare class: translates faces of another class with a trained generator. The output folder holds ' +
@@ -59,35 +59,28 @@ export async function augmentCommand(args: readonly string[]): Promise<void> {
   const command = makeCommand();
   if (!parseArguments(command, args)) return;
   const { class: className, ...options } = command.opts<AugmentOptions & { class?: string }>();
-  const interruption = new AbortController();
-  const onSignal = (signal: NodeJS.Signals) => {
-    // As shells report a process that a signal ended.
-    process.exitCode = 128 + constants.signals[signal];
-    if (interruption.signal.aborted) process.exit();
-    interruption.abort();
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
-  try {
-    report(await generate({ ...options, ...(className !== undefined && { className }) }, interruption.signal));
-  } catch (error) {
-    if (!interruption.signal.aborted) throw error;
-    process.stderr.write('Interrupted: nothing was written.\n');
-  } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-  }
+  await interruptible(
+    () => 'Stopping after this batch, and writing nothing.',
+    async (signal) => {
+      try {
+        report(await generate({ ...options, ...(className !== undefined && { className }) }, signal));
+      } catch (error) {
+        if (!signal.aborted) throw error;
+        say(nothingWritten);
+      }
+    },
+  );
 }
 
 /** Runs with a progress bar. */
 async function generate(options: AugmentOptions, signal: AbortSignal): Promise<AugmentResult> {
-  const say = (text: string) => process.stderr.write(`${text}\n`);
   let bar: Progress | undefined;
   try {
     return await augment({
       ...options,
       signal,
       onStart({ notes, skipped }) {
-        if (skipped.length > 0) say(`Skipped ${skipped.length} of the data, the first: ${skipped[0]!}`);
-        for (const note of notes) say(note);
+        say(...skippedLines(skipped), ...notes);
         bar = progressBar('Generating', options.n, 'faces');
         bar.update(0);
       },
@@ -98,11 +91,11 @@ async function generate(options: AugmentOptions, signal: AbortSignal): Promise<A
   }
 }
 
-function report({ out, className, count, equal, seconds }: AugmentResult): void {
-  const rate = (count / seconds).toFixed(count / seconds < 10 ? 1 : 0);
-  const distinct = equal === 0 ? 'all different' : `of which ${equal} equal an earlier one`;
+function report({ out, className, count: made, equal, seconds }: AugmentResult): void {
+  const rate = (made / seconds).toFixed(made / seconds < 10 ? 1 : 0);
+  const distinct = equal === 0 ? 'all different' : `of which ${count(equal)} equal an earlier one`;
   process.stdout.write(
-    `${count} ${className} ${count === 1 ? 'face' : 'faces'} in ${relative('', out) || '.'}` +
-      `${count === 1 ? '' : `, ${distinct}`} (${rate} faces/s)\n`,
+    `${count(made)} ${className} ${made === 1 ? 'face' : 'faces'} in ${shownPath(out)}` +
+      `${made === 1 ? '' : `, ${distinct}`} (${rate} faces/s)\n`,
   );
 }

@@ -1,10 +1,10 @@
 import { Command, Option } from 'commander';
-import { relative } from 'node:path';
 import { resumePoint } from '../train/checkpoint.js';
 import { exportGenerator } from '../train/export-generator.js';
 import { presets } from '../train/presets.js';
 import { resumeFolder } from '../train/run-folder.js';
 import { parseArguments } from './arguments.js';
+import { count, shownPath } from './text.js';
 
 const examples = `
 Examples:
@@ -44,5 +44,5 @@ export async function exportCommand(args: readonly string[]): Promise<void> {
   if (!parseArguments(command, args)) return;
   const { run, runs, ...options } = command.opts<CommandOptions>();
   const step = await exportGenerator(resumePoint(await resumeFolder(run, runs)), options);
-  process.stdout.write(`Wrote ${relative('', options.out)}, as trained at step ${step.toLocaleString('en')}.\n`);
+  process.stdout.write(`Wrote ${shownPath(options.out)}, as trained at step ${count(step)}.\n`);
 }

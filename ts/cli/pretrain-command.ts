@@ -5,8 +5,10 @@ import { evaluatePretrained } from '../pretrain/evaluate.js';
 import { pretrainDefaults, pretrainOptions, resolvePretrain, type PretrainConfig } from '../pretrain/options.js';
 import { pretrain, type PretrainResult } from '../pretrain/pretrain.js';
 import { parseArguments } from './arguments.js';
-import { progressBar, type Progress } from './command.js';
+import { interruptible, nothingWritten } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
+import { progressBar, say, showReading, type Progress } from './progress.js';
+import { count, shownPath, skippedLines } from './text.js';
 
 const examples = `
 Examples:
@@ -46,44 +48,25 @@ export async function pretrainCommand(args: readonly string[]): Promise<void> {
   await measure(evaluate, config);
 }
 
-const count = (value: number): string => value.toLocaleString('en');
-
-/** Writes over the line that shows progress. */
-function sayOver(text: string): void {
-  process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : text);
-}
-
-function showReading(rows: number): void {
-  if (process.stderr.isTTY) sayOver(`Reading faces: ${count(rows)}`);
-}
-
-const shownSkips = 5;
-
-function skippedLines(skipped: readonly string[]): string {
-  if (skipped.length === 0) return '';
-  const rest = skipped.length - shownSkips;
-  const shown = skipped.slice(0, shownSkips).map((line) => `  ${line}\n`);
-  return `Skipped ${count(skipped.length)}:\n${shown.join('')}${rest > 0 ? `  and ${count(rest)} more\n` : ''}`;
-}
-
 async function measure(weights: string, config: PretrainConfig): Promise<void> {
   let bar: Progress | undefined;
   try {
-    const { accuracy, skipped } = await evaluatePretrained(
-      { ...config, weights },
-      {
-        onReading: showReading,
-        onScoring(images, of) {
-          if (!bar) {
-            sayOver('');
-            bar = progressBar('Measuring', of, 'images');
-          }
-          bar.update(images);
-        },
-      },
+    const { accuracy, skipped } = await interruptible(
+      () => undefined,
+      () =>
+        evaluatePretrained(
+          { ...config, weights },
+          {
+            onReading: showReading,
+            onScoring(images, of) {
+              bar ??= progressBar('Measuring', of, 'images');
+              bar.update(images);
+            },
+          },
+        ),
     );
     bar?.stop();
-    sayOver(skippedLines(skipped));
+    say(...skippedLines(skipped));
     process.stdout.write(`${accuracy}\n`);
   } finally {
     bar?.stop();
@@ -92,57 +75,52 @@ async function measure(weights: string, config: PretrainConfig): Promise<void> {
 
 /** Trains with a progress bar; Ctrl-C ends it in good order, a second one at once. */
 async function train(config: PretrainConfig): Promise<PretrainResult | undefined> {
-  const controller = new AbortController();
-  const onSignal = () => {
-    if (controller.signal.aborted) process.exit(130);
-    controller.abort();
-    sayOver('Stopping after this step, and writing what was learnt. Once more to stop at once.\n');
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   let bar: Progress | undefined;
   let scoring = false;
   let mean: number | undefined;
   try {
-    return await pretrain(config, {
-      signal: controller.signal,
-      onReading: showReading,
-      onStart({ images, heldOut, steps, weights, skipped }) {
-        sayOver(skippedLines(skipped));
-        sayOver(
-          `${count(images)} images, ${count(heldOut)} held out; ${count(weights)} weights; ${count(steps)} steps\n`,
-        );
-        bar = progressBar('Training', steps, 'steps');
-      },
-      onStep(step, loss) {
-        mean = mean === undefined ? loss : 0.95 * mean + 0.05 * loss;
-        bar?.update(step, `loss ${mean.toFixed(3)}`);
-      },
-      onScoring(images, of) {
-        if (!scoring) {
-          bar?.stop();
-          bar = progressBar('Measuring', of, 'images');
-          scoring = true;
-        }
-        bar?.update(images);
-      },
-    });
+    // Before the first step nothing was learnt.
+    return await interruptible(
+      () => bar && 'Stopping after this step, and writing what was learnt.',
+      (signal) =>
+        pretrain(config, {
+          signal,
+          onReading: showReading,
+          onStart({ images, heldOut, steps, weights, skipped }) {
+            say(
+              ...skippedLines(skipped),
+              `${count(images)} images, ${count(heldOut)} held out; ${count(weights)} weights; ${count(steps)} steps`,
+            );
+            bar = progressBar('Training', steps, 'steps');
+          },
+          onStep(step, loss) {
+            mean = mean === undefined ? loss : 0.95 * mean + 0.05 * loss;
+            bar?.update(step, `loss ${mean.toFixed(3)}`);
+          },
+          onScoring(images, of) {
+            if (!scoring) {
+              bar?.stop();
+              bar = progressBar('Measuring', of, 'images');
+              scoring = true;
+            }
+            bar?.update(images);
+          },
+        }),
+    );
   } finally {
     bar?.stop();
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-    // As shells report a process ended by Ctrl-C.
-    if (controller.signal.aborted) process.exitCode = 130;
   }
 }
 
 function report(result: PretrainResult | undefined): void {
   if (!result) {
-    process.stdout.write('Stopped before the first step; nothing was written.\n');
+    say(nothingWritten);
     return;
   }
   const { file, card, stepsDone, steps, accuracy } = result;
   process.stdout.write(
-    `${stepsDone === steps ? 'Finished' : `Stopped after ${stepsDone} of ${steps} steps`}: ${accuracy}\n` +
-      `${file}, ${card}\n` +
-      `Next: npm run train:native -- --features ${file}\n`,
+    `${stepsDone === steps ? 'Finished' : 'Stopped'} at step ${count(stepsDone)} of ${count(steps)}: ${accuracy}\n` +
+      `${shownPath(file)}, ${shownPath(card)}\n` +
+      `Next: npm run train:native -- --features ${shownPath(file)}\n`,
   );
 }

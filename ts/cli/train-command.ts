@@ -1,5 +1,4 @@
 import { Command, Option } from 'commander';
-import { relative } from 'node:path';
 import { UserError } from '../base/errors.js';
 import { resolveConfig, resumeConfig, type TrainConfig } from '../train/config.js';
 import { dryRun, type DryRun } from '../train/dry-run.js';
@@ -9,8 +8,10 @@ import { resumePoint } from '../train/checkpoint.js';
 import { readRunConfig, resumeFolder } from '../train/run-folder.js';
 import { trainCycleGan, type RunStart, type TrainResult } from '../train/train.js';
 import { parseArguments } from './arguments.js';
-import { progressBar, type Progress } from './command.js';
+import { interruptible } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
+import { progressBar, say, showReading, type Progress } from './progress.js';
+import { count, shownPath, skippedLines } from './text.js';
 
 const examples = `
 Examples:
@@ -74,43 +75,34 @@ export async function trainCommand(args: readonly string[]): Promise<void> {
 
 /** Trains with a progress bar; Ctrl-C ends the run in good order, a second one at once. */
 async function train(config: TrainConfig, resume?: string): Promise<TrainResult> {
-  const controller = new AbortController();
-  const say = (text: string) => process.stderr.write(`${process.stderr.isTTY ? '\r\x1b[K' : ''}${text}\n`);
   let bar: Progress | undefined;
   let note = '';
-  const onSignal = () => {
-    // Before the first step there is nothing to save.
-    if (controller.signal.aborted || !bar) process.exit(130);
-    controller.abort();
-    say('Stopping after this step, with a checkpoint. Once more to stop at once.');
-  };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
   try {
-    return await trainCycleGan(config, {
-      signal: controller.signal,
-      ...(resume === undefined ? {} : { resume }),
-      onReading(rows) {
-        if (process.stderr.isTTY) process.stderr.write(`\rReading faces: ${count(rows)}`);
-      },
-      onStart(start) {
-        for (const line of describe(start)) say(line);
-        bar = progressBar('Training', start.lastStep, 'steps');
-        bar.update(start.step);
-      },
-      onStep: (step) => bar?.update(step, note),
-      onMetrics({ adversarialAB, cycleA, discriminatorA, discriminatorB }) {
-        const show = (value: number) => value.toFixed(3);
-        note = `G ${show(adversarialAB)} cycle ${show(cycleA)} D ${show(discriminatorA)} ${show(discriminatorB)}`;
-      },
-      onWarning: (text) => say(`warning: ${text}`),
-    });
+    // Before the first step there is nothing to save.
+    return await interruptible(
+      () => bar && 'Stopping after this step, with a checkpoint.',
+      (signal) =>
+        trainCycleGan(config, {
+          signal,
+          ...(resume === undefined ? {} : { resume }),
+          onReading: showReading,
+          onStart(start) {
+            say(...describe(start));
+            bar = progressBar('Training', start.lastStep, 'steps');
+            bar.update(start.step);
+          },
+          onStep: (step) => bar?.update(step, note),
+          onMetrics({ adversarialAB, cycleA, discriminatorA, discriminatorB }) {
+            const show = (value: number) => value.toFixed(3);
+            note = `G ${show(adversarialAB)} cycle ${show(cycleA)} D ${show(discriminatorA)} ${show(discriminatorB)}`;
+          },
+          onWarning: (text) => say(`warning: ${text}`),
+        }),
+    );
   } finally {
     bar?.stop();
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
   }
 }
-
-const count = (value: number): string => value.toLocaleString('en');
 
 function describe(start: RunStart): string[] {
   const { folder, classA, classB, imagesA, imagesB, sizes, step, totalSteps, stepsPerEpoch, skipped } = start;
@@ -123,20 +115,8 @@ function describe(start: RunStart): string[] {
   ];
 }
 
-function skippedLines(skipped: readonly string[]): string[] {
-  const shown = skipped.slice(0, 5);
-  const rest = skipped.length - shown.length;
-  if (shown.length === 0) return [];
-  return [
-    `Skipped ${skipped.length}:`,
-    ...shown.map((line) => `  ${line}`),
-    ...(rest > 0 ? [`  and ${rest} more`] : []),
-  ];
-}
-
 function report(config: TrainConfig, { folder, step, totalSteps, stopped }: TrainResult): void {
-  const inside = relative('', folder);
-  const shown = inside.startsWith('..') ? folder : inside || '.';
+  const shown = shownPath(folder);
   const lines = [
     `${stopped === 'finished' ? 'Finished' : 'Stopped'} at step ${count(step)} of ${count(totalSteps)}. In ${shown}:`,
     `  gen_ab.onnx (${config.from} to ${config.to}), gen_ba.onnx, samples/, losses.png, metrics.jsonl, checkpoints/`,
@@ -147,8 +127,6 @@ function report(config: TrainConfig, { folder, step, totalSteps, stopped }: Trai
       : `To go on: npm run train:native -- --resume ${shown}`,
   );
   process.stdout.write(`${lines.join('\n')}\n`);
-  // As shells report a process ended by Ctrl-C.
-  if (stopped === 'aborted') process.exitCode = 130;
 }
 
 function printDryRun(config: TrainConfig, plan: DryRun): void {

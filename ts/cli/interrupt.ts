@@ -1,0 +1,32 @@
+import { constants } from 'node:os';
+import { say } from './progress.js';
+
+/** What a command says that was stopped too early to leave something. */
+export const nothingWritten = 'Stopped: nothing was written.';
+
+/**
+ * Does work that Ctrl-C (or SIGTERM) stops in good order, by the signal that it is given; a second
+ * one ends the process at once. The exit code is then what shells report of a process that a signal ended.
+ * @param stopping what to say of how it stops; undefined where stopping would save nothing: then the first ends the
+ *   process at once
+ */
+export async function interruptible<T>(
+  stopping: () => string | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const controller = new AbortController();
+  const onSignal = (name: NodeJS.Signals) => {
+    process.exitCode = 128 + constants.signals[name];
+    if (controller.signal.aborted) process.exit();
+    const text = stopping();
+    say(text === undefined ? nothingWritten : `${text} Once more to stop at once.`);
+    if (text === undefined) process.exit();
+    controller.abort();
+  };
+  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  try {
+    return await work(controller.signal);
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+  }
+}

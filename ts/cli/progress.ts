@@ -1,0 +1,66 @@
+import cliProgress from 'cli-progress';
+import { count } from './text.js';
+
+const clearLine = '\r\x1b[K';
+
+/** Writes lines to stderr, over the one that shows progress. */
+export function say(...lines: readonly string[]): void {
+  if (lines.length > 0) process.stderr.write(`${process.stderr.isTTY ? clearLine : ''}${lines.join('\n')}\n`);
+}
+
+/** Shows on a terminal how much of a csv was read. */
+export function showReading(rows: number): void {
+  if (process.stderr.isTTY) process.stderr.write(`${clearLine}Reading faces: ${count(rows)}`);
+}
+
+export interface Progress {
+  update(done: number, note?: string): void;
+  stop(): void;
+}
+
+/**
+ * A progress bar with a rate and the time left; without a terminal, one plain line every ten
+ * seconds at most, so that logs stay readable.
+ */
+export function progressBar(label: string, total: number, unit: string): Progress {
+  const start = performance.now();
+  let first: number | undefined;
+  const rate = (done: number) => {
+    first ??= done;
+    const seconds = (performance.now() - start) / 1000;
+    return seconds > 0 ? (done - first) / seconds : 0;
+  };
+  if (!process.stderr.isTTY) {
+    let printed = -Infinity;
+    return {
+      update(done, note = '') {
+        const perSecond = rate(done);
+        if (performance.now() - printed < 10_000 && done < total) return;
+        printed = performance.now();
+        const left = perSecond > 0 ? `, ${Math.round((total - done) / perSecond)} s left` : '';
+        process.stderr.write(`${label} ${done}/${total} (${perSecond.toFixed(1)} ${unit}/s${left}) ${note}\n`);
+      },
+      stop: () => undefined,
+    };
+  }
+  const bar = new cliProgress.SingleBar({
+    format: `${label} {bar} {value}/{total}  {rate} ${unit}/s  {eta_formatted} left  {note}`,
+    barCompleteChar: '█',
+    barIncompleteChar: '░',
+    hideCursor: true,
+    etaBuffer: 50,
+    // What Ctrl-C does is the command's to say: see interruptible.
+    gracefulExit: false,
+  });
+  const stop = () => bar.stop();
+  bar.start(total, 0, { rate: '-', note: '' });
+  // The cursor comes back however the process ends.
+  process.once('exit', stop);
+  return {
+    update: (done, note = '') => bar.update(done, { rate: rate(done).toFixed(1), note }),
+    stop() {
+      stop();
+      process.off('exit', stop);
+    },
+  };
+}

@@ -1,0 +1,23 @@
+import { relative } from 'node:path';
+
+/** 12345 as "12,345". */
+export const count = (value: number): string => value.toLocaleString('en');
+
+/** A path as short as it can be: relative to the current folder where it lies inside. */
+export function shownPath(path: string): string {
+  const inside = relative('', path);
+  return inside.startsWith('..') ? path : inside || '.';
+}
+
+const shownSkips = 5;
+
+/** How many rows or files of the data were skipped, and the first of them; no line for none. */
+export function skippedLines(skipped: readonly string[]): string[] {
+  if (skipped.length === 0) return [];
+  const rest = skipped.length - shownSkips;
+  return [
+    `Skipped ${count(skipped.length)}:`,
+    ...skipped.slice(0, shownSkips).map((line) => `  ${line}`),
+    ...(rest > 0 ? [`  and ${count(rest)} more`] : []),
+  ];
+}
