@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -214,6 +214,16 @@ describe('FER+ votes', () => {
     expect(faces.skipped).toHaveLength(1);
   });
 
+  test('outlast a file that is cut off', async () => {
+    const rows = Array.from({ length: 40 }, (_, i) => `0,${pixels(i)},Training`);
+    const whole = gzipSync(csv(...rows));
+    const data = await written('fer.csv.gz', whole.subarray(0, whole.length - 40));
+    const ferplus = await ferPlus(rows.map((_, i) => `Training,,${i},0,0,0,0,0,0,0,0,0`));
+    const faces = await load(data, { ferplus, skipBad: true });
+    expect(faces.skipped.join()).toMatch(/is cut off/);
+    expect([...faces.votes!].filter((_, i) => i % 10 === 0)).toEqual([...Array(faces.count).keys()]);
+  });
+
   test('are refused where they do not fit', async () => {
     const data = await written('fer.csv', csv(...good));
     expect(await refusal(data, { ferplus: await ferPlus(votes.slice(1)) })).toMatch(/another usage|votes for 2 images/);
@@ -320,6 +330,16 @@ describe('a folder of class folders', () => {
       'sad/b.png',
       'sad/c.txt',
     ]);
+  });
+
+  test('is refused when a link leads nowhere, or the link is skipped on demand', async () => {
+    fresh();
+    await save('sad/a.png', [10, 10, 10, 1]);
+    await symlink('/nowhere.png', join(root, 'sad/b.png'));
+    expect(await refusal(root)).toMatch(/^b\.png is no image that can be read: /);
+    const faces = await load(root, { skipBad: true });
+    expect(faces.count).toBe(1);
+    expect(faces.skipped).toHaveLength(1);
   });
 
   test('is refused when it or a class is empty', async () => {

@@ -52,6 +52,7 @@ export async function readFer2013(file: string, options: FerOptions): Promise<Fe
   let columns: Columns | undefined;
   let line = 0;
   let row = 0;
+  let cutOff = false;
   try {
     for await (const text of readLines(file)) {
       line++;
@@ -70,9 +71,10 @@ export async function readFer2013(file: string, options: FerOptions): Promise<Fe
   } catch (error) {
     if (!(error instanceof CutOff && skipBad && columns)) throw error;
     rows.skipped.push(error.message);
+    cutOff = true;
   }
   if (!columns) throw new UserError(`${file} is empty, expected FER2013 as csv.`);
-  if (ferPlus && ferPlus.count !== row)
+  if (ferPlus && (cutOff ? ferPlus.count < row : ferPlus.count !== row))
     throw new UserError(
       `${ferPlus.file} has votes for ${ferPlus.count} images, but ${file} has ${row}: expected row for row the same.`,
     );

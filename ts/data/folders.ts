@@ -96,13 +96,20 @@ async function list(folder: string, kind: 'files' | 'folders'): Promise<string[]
   try {
     const names = (await readdir(folder)).filter((name) => !name.startsWith('.') && !litter.has(name.toLowerCase()));
     const wanted = await Promise.all(
-      names.map(async (name) => (await stat(join(folder, name))).isDirectory() === (kind === 'folders')),
+      names.map(async (name) => (await isFolder(join(folder, name))) === (kind === 'folders')),
     );
     return names.filter((_, i) => wanted[i]).sort((a, b) => (a < b ? -1 : 1));
   } catch (error) {
     throw new UserError(`Cannot read the folder ${folder}: ${messageOf(error)}`);
   }
 }
+
+/** A link that leads nowhere counts as a file: reading it says what is wrong. */
+const isFolder = (path: string): Promise<boolean> =>
+  stat(path).then(
+    (entry) => entry.isDirectory(),
+    () => false,
+  );
 
 async function decode(file: string, size: number, channels: 1 | 3): Promise<Uint8Array> {
   const rgb = await sharp(file)
