@@ -6,6 +6,7 @@ import sharp from 'sharp';
 import { messageOf, UserError } from '../base/errors.js';
 import { ferClasses } from '../data/classes.js';
 import { labelOf } from '../data/faces.js';
+import { ferSize } from '../data/fer2013.js';
 import type { Format } from './options.js';
 import type { ImageShape } from './pixels.js';
 
@@ -69,13 +70,15 @@ async function pngWriter(
     return { file, sha256: sha256(png) };
   };
   return {
-    write: (images) => Promise.all(images.map((image) => writeOne(image, ++count))),
+    async write(images) {
+      const writes = images.map((image) => writeOne(image, ++count));
+      // After a failure the folder is removed: no other may still be writing into it.
+      await Promise.allSettled(writes);
+      return Promise.all(writes);
+    },
     close: () => Promise.resolve(),
   };
 }
-
-/** The side of FER2013's images. */
-const ferSize = 48;
 
 /** All faces as rows of FER2013 in `faces.csv`. SHA-256 is that of a row's pixels as bytes. */
 async function ferWriter(folder: string, { className, shape: { size, channels } }: WriterOptions): Promise<FaceWriter> {
