@@ -121,7 +121,8 @@ describe('loadFeatureNetwork', () => {
       featureMetadata({ width: 0.5, normalise: null }),
       /conv1_1\.filter has shape \[3, 3, 3, 4\], expected \[3, 3, 3, 32\]/,
     ],
-    ['a width that is no number', own, { width: 'wide' }, /width 'wide'/],
+    ['a width that is no number', own, { width: 'wide' }, /safetensors: its width is wide, expected a number above 0/],
+    ['a width beyond all', own, { width: '5' }, /safetensors: its width is 5, expected a number above 0, at most 4\.$/],
     ['a broken normalisation', own, { normalise: '{"mean": 1}' }, /normalisation '\{"mean": 1\}'/],
     ['a normalisation for grey', own, { normalise: '{"mean": [0], "std": [1]}' }, /not for 3 channels/],
     [

@@ -60,7 +60,8 @@ export async function loadFeatureNetwork(
   if (channels !== 1 && channels !== 3)
     throw new UserError(`${path}: conv1_1 takes ${channels} channels, expected 1 or 3.`);
   const width = metadata['width'] === undefined ? outputs / 64 : Number(metadata['width']);
-  if (!(width > 0)) throw new UserError(`${path}: its metadata gives the width '${metadata['width']}'.`);
+  if (!(width > 0 && width <= 4))
+    throw new UserError(`${path}: its width is ${metadata['width'] ?? width}, expected a number above 0, at most 4.`);
   const normalise =
     metadata['normalise'] === undefined ? implied : readNormalise(metadata['normalise'], channels, path);
   const network = vgg19Features({ width, layers, channels, normalise });
