@@ -1,9 +1,11 @@
+import * as tf from '@tensorflow/tfjs-core';
 import { existsSync } from 'node:fs';
 import * as fs from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { useEngine } from '../../ts/backend/engine.js';
 import { UserError } from '../../ts/base/errors.js';
 import { readWeights, writeWeights } from '../../ts/models/weights.js';
 import { resumePoint } from '../../ts/train/checkpoint.js';
@@ -11,6 +13,7 @@ import { resolveConfig } from '../../ts/train/config.js';
 import { exportGenerator } from '../../ts/train/export-generator.js';
 import type { TrainConfig } from '../../ts/train/options.js';
 import { readMetrics, type MetricsLine } from '../../ts/train/metrics.js';
+import { setUp } from '../../ts/train/setup.js';
 import { trainCycleGan, type RunStart } from '../../ts/train/train.js';
 import { tinyRun, writeTinyFaces } from '../helpers/tiny-run.js';
 
@@ -22,7 +25,7 @@ vi.mock('node:fs/promises', async (original) => {
     const file = await real.open(path, ...rest);
     if (disk.full !== undefined && String(path).includes(disk.full))
       file.writeFile = async (data) => {
-        await file.write((data as Uint8Array).subarray(0, 100));
+        await file.write(Buffer.from(data as string).subarray(0, 100));
         throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
       };
     return file;
@@ -204,6 +207,14 @@ describe('a run that is stopped', () => {
     expect((await readMetrics(join(run, 'metrics.jsonl'))).map(({ step }) => step)).toEqual([4, 8]);
   });
 
+  test('does not take losses that it cannot read for none', async () => {
+    const run = await halfRun();
+    const metrics = join(run, 'metrics.jsonl');
+    await fs.rm(metrics);
+    await fs.mkdir(metrics);
+    await expect(trainCycleGan(config, { resume: run })).rejects.toThrow(/^Cannot read .*metrics\.jsonl: EISDIR/);
+  });
+
   test('does not resume with another option, or from nothing', async () => {
     const run = await halfRun();
     await expect(trainCycleGan({ ...config, seed: 9 }, { resume: run })).rejects.toThrow(/--seed cannot change/);
@@ -250,6 +261,17 @@ describe('a checkpoint that was harmed is named, with the one before it', () => 
     expect(await fs.readdir(join(run, 'checkpoints'))).toContain(newest);
   });
 
+  test('after a million steps', async () => {
+    const run = await halfRun();
+    const of = (step: string) => join(run, 'checkpoints', `step-${step}`);
+    await fs.rename(of('000010'), of('999999'));
+    await fs.rename(of('000012'), of('1000000'));
+    await fs.rm(join(of('1000000'), 'state.json'));
+    await expect(trainCycleGan(config, { resume: run })).rejects.toThrow(
+      /step-1000000.*The checkpoint before it is .*step-999999: resume/,
+    );
+  });
+
   test('of another shape', async () => {
     const run = await halfRun();
     const other = { ...config, baseWidth: 4 };
@@ -287,6 +309,41 @@ describe('nothing is written for', () => {
     await expect(failing).rejects.toThrow(UserError);
     await expect(failing).rejects.toThrow(message);
     expect(existsSync(runs)).toBe(false);
+  });
+
+  test.each([
+    [
+      'a full disk',
+      (): Promise<void> => {
+        disk.full = 'config.json';
+        return Promise.resolve();
+      },
+      /Cannot write .*config\.json: ENOSPC/,
+    ],
+    [
+      'a folder in the place of runs/latest',
+      async (runs: string): Promise<void> => {
+        await fs.mkdir(join(runs, 'latest'), { recursive: true });
+      },
+      /Cannot point .*latest at/,
+    ],
+  ] as const)('%s: no run folder is left', async (what, prepare, message) => {
+    const runs = join(folder, what.replaceAll(/\W/g, '-'));
+    try {
+      await prepare(runs);
+      await expect(trainCycleGan({ ...config, runs })).rejects.toThrow(message);
+    } finally {
+      disk.full = undefined;
+    }
+    expect((await fs.readdir(runs)).filter((name) => name !== 'latest')).toEqual([]);
+  });
+
+  test('an unknown class leaves no tensor either', async () => {
+    const numTensors = () => tf.memory().numTensors;
+    await useEngine('native');
+    const before = numTensors();
+    await expect(setUp({ ...config, perceptualAlpha: 1, to: 'Boredom' })).rejects.toThrow(/no class 'Boredom'/);
+    expect(numTensors()).toBe(before);
   });
 
   test('a run folder that cannot be made', async () => {

@@ -18,7 +18,7 @@ const tensorsFile = 'tensors.safetensors';
 const stateFile = 'state.json';
 const folderName = /^step-(\d+)$/;
 
-/** `step-000500` for 500: names of checkpoints and sample sheets, sorted as the steps are. */
+/** `step-000500` for 500: names of checkpoints and sample sheets, sorted as the steps are up to a million. */
 export const stepName = (step: number): string => `step-${String(step).padStart(6, '0')}`;
 
 export interface Checkpoint {
@@ -92,13 +92,13 @@ export async function saveCheckpoint(run: string, { tensors, ...state }: Checkpo
   return target;
 }
 
-export interface Listed {
+interface Listed {
   readonly step: number;
   readonly folder: string;
 }
 
 /** A run's checkpoints, oldest first; none where it has no such folder. */
-export async function listCheckpoints(run: string): Promise<Listed[]> {
+async function listCheckpoints(run: string): Promise<Listed[]> {
   const parent = checkpointsOf(run);
   const names = await readdir(parent).catch(() => []);
   return names
@@ -161,7 +161,7 @@ export async function loadCheckpoint(
   replay: { readonly size: number; readonly shape: readonly number[] },
 ): Promise<Checkpoint> {
   const all = await listCheckpoints(run);
-  const { folder } = await newestOrNamed({ run, checkpoint });
+  const { folder, step } = await newestOrNamed({ run, checkpoint });
   try {
     const state = await readState(join(folder, stateFile));
     const path = join(folder, tensorsFile);
@@ -169,7 +169,7 @@ export async function loadCheckpoint(
     checkTensors(tensors, shapes, replay, path);
     return { ...state, tensors };
   } catch (error) {
-    const previous = all.filter((other) => other.folder < folder).at(-1);
+    const previous = all.filter((other) => other.step < step).at(-1);
     if (!(error instanceof UserError)) throw error;
     const hint = previous
       ? ` The checkpoint before it is ${previous.folder}: resume from that one by its name.`

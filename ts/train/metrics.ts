@@ -64,7 +64,10 @@ export async function appendMetrics(path: string, line: MetricsLine): Promise<vo
 
 /** The lines of metrics.jsonl; a last line cut short by a killed run is left out, a missing file is empty. */
 export async function readMetrics(path: string): Promise<MetricsLine[]> {
-  const text = await readFile(path, 'utf8').catch(() => '');
+  const text = await readFile(path, 'utf8').catch((error: unknown) => {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return '';
+    throw new UserError(`Cannot read ${path}: ${messageOf(error)}`);
+  });
   const rows = text.split('\n');
   // What follows the last line feed was not written whole.
   rows.pop();

@@ -20,8 +20,8 @@ export const runFiles = (run: string) =>
   }) as const;
 
 /**
- * Makes a run's folder, `<runs>/<time>-<name>`, with its config.json.
- * @throws UserError naming the folder that cannot be made
+ * Makes a run's folder, `<runs>/<time>-<name>`, with its config.json, and points `<runs>/latest` at it.
+ * @throws UserError naming what cannot be made; no run folder is left then
  */
 export async function makeRunFolder(config: TrainConfig, now = new Date()): Promise<string> {
   await makeFolder(config.runs);
@@ -36,15 +36,21 @@ export async function makeRunFolder(config: TrainConfig, now = new Date()): Prom
       if ((error as NodeJS.ErrnoException).code === 'EEXIST') continue;
       throw new UserError(`Cannot make the folder ${run}: ${messageOf(error)}`);
     }
-    const files = runFiles(run);
-    await writeAtomic(files.config, `${JSON.stringify(config, null, 2)}\n`);
-    await makeFolder(files.samples);
+    try {
+      const files = runFiles(run);
+      await writeAtomic(files.config, `${JSON.stringify(config, null, 2)}\n`);
+      await makeFolder(files.samples);
+      await pointLatest(config.runs, run);
+    } catch (error) {
+      await rm(run, { recursive: true, force: true }).catch(() => undefined);
+      throw error;
+    }
     return run;
   }
 }
 
 /** Points `<runs>/latest` at a run, in one step. @throws UserError naming the link */
-export async function pointLatest(runs: string, run: string): Promise<void> {
+async function pointLatest(runs: string, run: string): Promise<void> {
   const link = join(runs, 'latest');
   const temporary = `${link}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
   try {

@@ -21,13 +21,18 @@ export async function setUp(config: TrainConfig, onReading?: (rows: number) => v
   await useEngine(config.engine);
   const faces = await loadFaces({ ...config, ...(onReading ? { onProgress: onReading } : {}) });
   const features = await PerceptualFeatures.load(config);
-  const trainer = new Trainer(config, faces, features);
-  return {
-    trainer,
-    skipped: faces.skipped,
-    dispose() {
-      trainer.dispose();
-      features?.dispose();
-    },
-  };
+  try {
+    const trainer = new Trainer(config, faces, features);
+    return {
+      trainer,
+      skipped: faces.skipped,
+      dispose() {
+        trainer.dispose();
+        features?.dispose();
+      },
+    };
+  } catch (error) {
+    features?.dispose();
+    throw error;
+  }
 }

@@ -17,7 +17,7 @@ import { resumeConfig, type TrainConfig } from './config.js';
 import { writeLossPlot } from './loss-plot.js';
 import { appendMetrics, truncateMetrics, type MetricsLine } from './metrics.js';
 import { lossNames } from './losses.js';
-import { makeRunFolder, pointLatest, readRunConfig, removeTemporaries, runFiles } from './run-folder.js';
+import { makeRunFolder, readRunConfig, removeTemporaries, runFiles } from './run-folder.js';
 import { writeRunReport } from './run-report.js';
 import { writeSamples } from './samples.js';
 import type { NetworkName } from './step.js';
@@ -114,7 +114,6 @@ class Run {
   static async open(config: TrainConfig, options: TrainOptions, trainer: Trainer, point?: ResumePoint): Promise<Run> {
     if (!point) {
       const folder = await makeRunFolder(config);
-      await pointLatest(config.runs, folder);
       return new Run(config, options, trainer, folder, 0);
     }
     const { size, channels, poolSize } = config;
