@@ -22,8 +22,8 @@ export interface GeneratorConfig extends DenseTrunkConfig {
 
 /**
  * Translates images [n, h, w, channels] in [-1, 1] to images of the same shape, in (-1, 1) or with
- * keepLight about that: the generator of CycleGAN (Zhu et al. 2017) or of ECycleGAN (Zhang & Zhou 2020). h and w are any
- * multiples of 4 from 8.
+ * keepLight about that: the generator of CycleGAN (Zhu et al. 2017) or of ECycleGAN (Zhang & Zhou
+ * 2020). h and w are any multiples of 4 from 8.
  *
  * Parameters, in order:
  * - `encoder.0.filter` 7x7, `encoder.1.filter` and `encoder.2.filter` 3x3 of stride 2;

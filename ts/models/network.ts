@@ -21,7 +21,7 @@ export type HostParams = Readonly<Record<string, { readonly shape: readonly numb
 
 /**
  * A network as a pure function of its parameters: NHWC float32 in, NHWC float32 out. The same
- * `apply` is trained on every engine, captured, and traced to ONNX.
+ * `apply` is trained on every engine and traced to ONNX.
  */
 export interface Network<Output = Tensor4D> {
   readonly name: string;

@@ -249,7 +249,7 @@ function part(x: Tensor4D, at: number, parts: number, taken = 1): Tensor4D {
 }
 
 /** The same of every tensor of a network's state. */
-export function mapState({ weights, m, v }: NetworkState, change: (tensor: Tensor) => Tensor): NetworkState {
+function mapState({ weights, m, v }: NetworkState, change: (tensor: Tensor) => Tensor): NetworkState {
   return { weights: weights.map(change), m: m.map(change), v: v.map(change) };
 }
 

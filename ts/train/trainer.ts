@@ -353,11 +353,10 @@ export class Trainer {
   }
 
   /** Images of each class, the same ones for the same seed, [count, size, size, channels] in [-1, 1]. */
-  fixedImages(count: number): { a: Float32Array; b: Float32Array; countA: number; countB: number } {
+  fixedImages(count: number): { a: Float32Array; b: Float32Array } {
     const pick = ({ indices }: Domain) =>
       new Philox(this.config.seed, streams.samples).shuffle(indices.slice()).slice(0, count);
-    const [a, b] = [pick(this.a), pick(this.b)];
-    return { a: readFaces(this.faces, a), b: readFaces(this.faces, b), countA: a.length, countB: b.length };
+    return { a: readFaces(this.faces, pick(this.a)), b: readFaces(this.faces, pick(this.b)) };
   }
 
   dispose(): void {
