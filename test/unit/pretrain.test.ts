@@ -286,6 +286,18 @@ describe('pretrain', () => {
     await expect(pretrain({ ...quick('x.safetensors'), out: '/proc/none/x.safetensors' })).rejects.toThrow(
       /^Cannot make the folder/,
     );
+    const steps: number[] = [];
+    await mkdir(join(folder, 'taken.safetensors'));
+    await expect(pretrain(quick('taken.safetensors'), { onStep: (step) => steps.push(step) })).rejects.toThrow(
+      /^Cannot write .*taken\.safetensors: it is a folder\.$/,
+    );
+    expect(steps).toEqual([]);
+  });
+
+  test('makes no folder for a file that bad data does not give', async () => {
+    const missing = { ...quick('new/x.safetensors'), data: join(folder, 'none.csv') };
+    await expect(pretrain(missing)).rejects.toThrow(/^Cannot read the data .*none\.csv/);
+    expect(existsSync(join(folder, 'new'))).toBe(false);
   });
 });
 
@@ -313,6 +325,14 @@ describe('evaluatePretrained', () => {
     await writeWeights(weights, params, { ...metadata, classes: '["a","b","c","d","e","f","g"]' }, 'float32');
     await expect(evaluatePretrained({ ...options, data, weights })).rejects.toThrow(
       /tells 7 classes apart \(\["a","b","c","d","e","f","g"\]\), but .*faces has \["Angry"/,
+    );
+    await writeWeights(weights, params, { ...metadata, size: 'large' }, 'float32');
+    await expect(evaluatePretrained({ ...options, data, weights })).rejects.toThrow(
+      /other\.safetensors: its size is large, expected an even integer/,
+    );
+    await writeWeights(weights, params, metadata, 'float32');
+    await expect(evaluatePretrained({ ...options, data, weights, holdout: 0.01 })).rejects.toThrow(
+      /faces gives no images to measure on \(held out: 1 % of every class, seed 1/,
     );
   });
 

@@ -11,7 +11,7 @@ import { readWeights } from '../models/weights.js';
 import { describeScore } from './card.js';
 import type { PretrainEvents } from './events.js';
 import { chooseHoldout } from './holdout.js';
-import { pretrainDefaults, type PretrainConfig } from './options.js';
+import { pretrainDefaults, pretrainOptions, type PretrainConfig } from './options.js';
 import { scoreClassifier, type Score } from './score.js';
 
 export interface EvaluateOptions {
@@ -29,7 +29,7 @@ export interface EvaluateOptions {
 
 /**
  * Scores a file of {@link pretrain} on the images that the same data, holdout and seed hold out.
- * @throws UserError for bad data, a file without a classifier's head, or one of other classes
+ * @throws UserError for bad data, a file without a classifier's head, one of other classes, or nothing held out
  */
 export async function evaluatePretrained(
   options: EvaluateOptions,
@@ -43,6 +43,11 @@ export async function evaluatePretrained(
     throw new UserError(`${options.weights} is no file of npm run pretrain: expected conv1_1.filter and head.filter.`);
   const width = Number(metadata['width'] ?? filter[3]! / 64);
   const size = Number(metadata['size'] ?? pretrainDefaults.size);
+  for (const name of ['width', 'size'] as const)
+    if (!pretrainOptions[name].schema.safeParse({ width, size }[name]).success)
+      throw new UserError(
+        `${options.weights}: its ${name} is ${metadata[name] ?? width}, expected ${pretrainOptions[name].expects}.`,
+      );
   const shape = vgg19Classifier({ width, channels, classes: head[1]! });
   const params = checkParams(plainClassifier(shape), stored, options.weights);
   await useEngine(options.engine);
@@ -54,6 +59,8 @@ export async function evaluatePretrained(
         `but ${options.data} has ${classes}.`,
     );
   const { holdout, description } = chooseHoldout(faces, options.holdout, options.seed);
+  if (holdout.length === 0)
+    throw new UserError(`${options.data} gives no images to measure on (held out: ${description}).`);
   const limit = Math.min(options.limit ?? holdout.length, holdout.length);
   const chosen = Int32Array.from({ length: limit }, (_, i) => holdout[Math.floor((i * holdout.length) / limit)]!);
   const score = await scoreParams(shape, params, faces, chosen, events);

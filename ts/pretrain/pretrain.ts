@@ -1,5 +1,5 @@
 import { constants } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { access, stat } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { useEngine } from '../backend/engine.js';
 import { messageOf, UserError } from '../base/errors.js';
@@ -36,14 +36,13 @@ export interface PretrainResult {
  * batch while training and by the data set's moments, folded, in the file. Writes the weights and a
  * model card.
  * @returns undefined where the signal came before the first step
- * @throws UserError for bad data or a file that cannot be written
+ * @throws UserError for bad data, with nothing written, or a file that cannot be written
  */
 export async function pretrain(
   config: PretrainConfig,
   events: PretrainEvents = {},
 ): Promise<PretrainResult | undefined> {
   const file = config.out ?? `faces-vgg19-w${Math.round(100 * config.width)}.safetensors`;
-  await checkWritable(file);
   await useEngine(config.engine);
   const faces = await loadFaces(loadOptions(config, events));
   const split = chooseHoldout(faces, config.holdout, config.seed);
@@ -52,6 +51,7 @@ export async function pretrain(
       `${config.data} gives ${split.train.length} images to train on and ${split.holdout.length} to measure on, ` +
         `expected at least ${config.batchSize} (--batch-size) and 1.`,
     );
+  await checkWritable(file);
   const shape = vgg19Classifier({ ...config, classes: faces.classNames.length });
   const steps = Math.max(1, Math.floor((split.train.length * config.epochs) / config.batchSize));
   const weights = countOf(plainClassifier(shape).params);
@@ -86,7 +86,7 @@ export async function pretrain(
     },
     config.precision,
   );
-  const card = file.replace(/\.safetensors$/, '.md');
+  const card = cardOf(file);
   await writeAtomic(
     card,
     modelCard({
@@ -105,6 +105,8 @@ export async function pretrain(
   return { file, card, stepsDone: trained.stepsDone, steps, score, accuracy };
 }
 
+const cardOf = (file: string): string => file.replace(/\.safetensors$/, '.md');
+
 /** Training takes long: that its file cannot be written must show before. */
 async function checkWritable(file: string): Promise<void> {
   await makeParent(file);
@@ -113,6 +115,9 @@ async function checkWritable(file: string): Promise<void> {
   } catch (error) {
     throw new UserError(`Cannot write ${file}: ${messageOf(error)}`);
   }
+  for (const path of [file, cardOf(file)])
+    if ((await stat(path).catch(() => undefined))?.isDirectory())
+      throw new UserError(`Cannot write ${path}: it is a folder.`);
 }
 
 const countOf = (params: readonly { shape: readonly number[] }[]): number =>
