@@ -159,6 +159,14 @@ describe('FER2013 as csv', () => {
     const faces = await load(file, { skipBad: true });
     expect([...faces.pixels.subarray(0, 2304)]).toEqual(image(0));
     expect(faces.skipped).toHaveLength(1);
+    // Its checksum, the first 4 of its last 8 bytes, is not that of what it holds.
+    const harmed = await written('fer.csv.gz', Buffer.from(whole).fill(0, whole.length - 8, whole.length - 4));
+    expect(await refusal(harmed)).toMatch(
+      /^Cannot read fer\.csv\.gz: its gzip stream is damaged after line \d+ \(incorrect data check\)\.$/,
+    );
+    const rest = await load(harmed, { skipBad: true });
+    expect([...rest.pixels.subarray(0, 2304)]).toEqual(image(0));
+    expect(rest.skipped).toHaveLength(1);
     const plain = await written('fer.csv', csv(...good).slice(0, -2000));
     expect(await refusal(plain)).toMatch(/^fer\.csv line 4: it has 2 columns, expected 3\.$/);
   });

@@ -6,13 +6,13 @@ const chunkBytes = 1 << 18;
 /** More than any line of a data set; a file without line feeds is none. */
 const longestLine = 1 << 24;
 
-/** The lines of a file were read up to here, and then its gzip stream ended too early. */
+/** The lines of a file were read up to here; then its gzip stream ended too early, or is damaged. */
 export class CutOff extends UserError {}
 
 /**
  * The lines of a text file or of a gzipped one (told by its first bytes), as bytes without line
  * ends, in memory one chunk at a time. A line is valid until the next is asked for.
- * @throws UserError when the file cannot be read; CutOff after the last whole line of a cut-off gzip
+ * @throws UserError when the file cannot be read; CutOff after the last whole line of a cut-off or damaged gzip
  */
 export async function* readLines(path: string): AsyncGenerator<Buffer> {
   let lines = 0;
@@ -31,16 +31,16 @@ export async function* readLines(path: string): AsyncGenerator<Buffer> {
     }
   } catch (error) {
     if (error instanceof UserError) throw error;
-    if (isCutOff(error)) throw new CutOff(`${path} is cut off: its gzip stream ends within line ${lines + 1}.`);
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'Z_BUF_ERROR') throw new CutOff(`${path} is cut off: its gzip stream ends within line ${lines + 1}.`);
+    if (code?.startsWith('Z_'))
+      throw new CutOff(`Cannot read ${path}: its gzip stream is damaged after line ${lines} (${messageOf(error)}).`);
     throw new UserError(`Cannot read ${path}: ${messageOf(error)}`);
   }
   if (rest.length > 0) yield withoutReturn(rest);
 }
 
 const withoutReturn = (line: Buffer): Buffer => (line.at(-1) === 0x0d ? line.subarray(0, -1) : line);
-
-const isCutOff = (error: unknown): boolean =>
-  error instanceof Error && (error as NodeJS.ErrnoException).code === 'Z_BUF_ERROR';
 
 /** The bytes of a file, gunzipped where it is gzipped. */
 async function* bytesOf(path: string): AsyncGenerator<Buffer> {
