@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { expected } from '../../ts/base/errors.js';
+import { expected, UserError } from '../../ts/base/errors.js';
 
 test.each([
   [0.1, '0.1 of type number.'],
@@ -8,4 +8,8 @@ test.each([
   [{ a: { b: { c: { d: 1 } } } }, '{ a: { b: { c: [Object] } } } of type object.'],
 ])('an unexpected %j is shown on one line', (actual, shown) => {
   expect(expected('size', 'an integer', actual).message).toBe(`Expected an integer for size but received ${shown}`);
+});
+
+test('what a message quotes breaks no line and writes nothing over it', () => {
+  expect(new UserError("its emotion is 'a\r\n\u001b[31mb'.").message).toBe("its emotion is 'a [31mb'.");
 });

@@ -17,7 +17,7 @@ export function registerGradients(): void {
   try {
     createRequire(import.meta.url)(path);
   } catch (error) {
-    throw new UserError(`Cannot load ${path}: ${messageOf(error).split('\n')[0]}\nBuild it with: npm run build:ts`);
+    throw new UserError(`Cannot load ${path}: ${messageOf(error).split('\n')[0]} Build it with: npm run build:ts`);
   }
   tf.registerGradient(leakyRelu);
   registered = true;

@@ -6,6 +6,11 @@ import { inspect } from 'node:util';
  */
 export class UserError extends Error {
   override readonly name = 'UserError';
+
+  /** Control characters, which what is quoted may hold, become blanks: the message is one line. */
+  constructor(message: string) {
+    super(message.replaceAll(/\p{Cc}+/gu, ' '));
+  }
 }
 
 /** "Expected integer between 1 and 1000 for size but received 0.1 of type number." */
