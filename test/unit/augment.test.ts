@@ -172,7 +172,8 @@ describe('augment', () => {
   });
 
   test('counts faces that equal earlier ones', async () => {
-    const model = decodeModel(await tinyGenerator({ size, data }));
+    // With the light of their sources, faces would differ.
+    const model = decodeModel(await tinyGenerator({ size, data, keepLight: false }));
     for (const { name, rawData } of model.graph!.initializer) if (name.startsWith('decoder.2.filter')) rawData.fill(0);
     const same = await saved('same.onnx', encodeModel(model));
     expect((await run({ onnx: same })).equal).toBe(11);
