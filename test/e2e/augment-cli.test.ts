@@ -106,8 +106,8 @@ test.each([
   ['--onnx gen.onnx --n 5 --batch-size x', "for batchSize (--batch-size) but received 'x' of type string"],
   ['--onnx gen.onnx', "required option '--n <number>' not specified"],
   ['--n 5', "required option '--onnx <file>' not specified"],
-  ['--onnx gen.onnx --n 5 --format gif', 'Allowed choices are png, csv.'],
-  ['--onnx gen.onnx --n 5 --provider tpu', 'Allowed choices are auto, cuda, cpu.'],
+  ['--onnx gen.onnx --n 5 --format gif', "one of png, csv for format (--format) but received 'gif'"],
+  ['--onnx gen.onnx --n 5 --provider tpu', "one of auto, cuda, cpu for provider (--provider) but received 'tpu'"],
   ['--onnx gen.onnx --n 5 --clas Disgust', "unknown option '--clas' (Did you mean --class?)"],
 ])('%s is refused', async (args, message) => {
   await expect(augmentCommand(args.split(' '))).rejects.toThrow(UserError);

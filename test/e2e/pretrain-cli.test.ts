@@ -9,6 +9,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { UserError } from '../../ts/base/errors.js';
 import { pretrainCommand } from '../../ts/cli/pretrain-command.js';
 import { loadFeatureNetwork } from '../../ts/models/feature-network.js';
+import { printed } from '../helpers/printed.js';
 import { writeTinyFaces } from '../helpers/tiny-run.js';
 
 // A URL: the child's folder is elsewhere.
@@ -27,30 +28,17 @@ beforeAll(async () => {
 });
 afterAll(() => rm(folder, { recursive: true }));
 
-/** What the command prints to its output. */
-async function printed(...args: string[]): Promise<string> {
-  let out = '';
-  const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-    out += String(text);
-    return true;
-  });
-  try {
-    await pretrainCommand(args);
-  } finally {
-    write.mockRestore();
-  }
-  return out;
-}
+const pretrained = (...args: string[]): Promise<string> => printed(() => pretrainCommand(args));
 
 test('trains, writes a file and its card, and measures them again', async () => {
   const file = join(folder, 'net.safetensors');
-  const out = await printed(...tiny, '--epochs', '2', '--out', file);
+  const out = await pretrained(...tiny, '--epochs', '2', '--out', file);
   expect(out).toMatch(
     /^Finished at step [\d,]+ of [\d,]+: [\d.]+ % of the labels \(3 images held out: 30 % of every class, seed 1/,
   );
   expect(out).toContain(`Next: npm run train:native -- --features ${file}\n`);
   expect((await loadFeatureNetwork(file)).channels).toBe(1);
-  const measured = await printed('--evaluate', file, '--data', faces, '--holdout', '0.3');
+  const measured = await pretrained('--evaluate', file, '--data', faces, '--holdout', '0.3');
   expect(measured).toMatch(/^[\d.]+ % of the labels \(3 images held out: 30 % of every class, seed 1[^\n]*\n$/);
 });
 
@@ -64,7 +52,7 @@ test('lists what it skipped', async () => {
     return true;
   });
   try {
-    await printed(...tiny, '--data', some, '--epochs', '1', '--skip-bad', '--out', join(folder, 'some.safetensors'));
+    await pretrained(...tiny, '--data', some, '--epochs', '1', '--skip-bad', '--out', join(folder, 'some.safetensors'));
   } finally {
     write.mockRestore();
   }
@@ -104,7 +92,7 @@ test('a kill while it trains leaves no file behind', { timeout: 120_000 }, async
 });
 
 test('help names every option with its default, and gives examples', async () => {
-  const help = await printed('--help');
+  const help = await pretrained('--help');
   for (const flag of ['--data', '--ferplus', '--epochs', '--small-fraction', '--width', '--holdout', '--evaluate'])
     expect(help).toContain(flag);
   expect(help).toMatch(/--batch-size <number>\s+images a step \(default: 64\)/);

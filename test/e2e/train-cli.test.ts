@@ -7,11 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Philox } from '../../ts/base/random.js';
 import { trainCommand } from '../../ts/cli/train-command.js';
 import { UserError } from '../../ts/base/errors.js';
 import { readMetrics } from '../../ts/train/metrics.js';
+import { printed } from '../helpers/printed.js';
 import { tinyRun, writeTinyFaces } from '../helpers/tiny-run.js';
 
 // A URL: the child's folder is elsewhere.
@@ -154,22 +155,10 @@ describe('errors are one line on stderr, and leave nothing', () => {
 });
 
 describe('help and dry run', () => {
-  const printed = async (...args: string[]): Promise<string> => {
-    let out = '';
-    const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
-      out += String(text);
-      return true;
-    });
-    try {
-      await trainCommand(args);
-    } finally {
-      write.mockRestore();
-    }
-    return out;
-  };
+  const trained = (...args: string[]): Promise<string> => printed(() => trainCommand(args));
 
   test('help has every group, and the defaults of the preset', async () => {
-    const quick = await printed('--help');
+    const quick = await trained('--help');
     for (const group of ['Data:', 'Networks:', 'Losses:', 'Optimisation:', 'Remedies against overfitting:', 'Run:'])
       expect(quick).toContain(`\n${group}\n`);
     expect(quick).toContain('Examples:');
@@ -177,7 +166,7 @@ describe('help and dry run', () => {
     expect(quick.replaceAll(/\s+/g, ' ')).toContain(
       '(default: 100; none: as many as the larger class fills) --batch-size',
     );
-    const paper = await printed('--preset', 'paper-ecyclegan', '--help');
+    const paper = await trained('--preset', 'paper-ecyclegan', '--help');
     const flat = /--epochs-flat <number> [^(]*\(default:\s+(\d+)\)/;
     expect(flat.exec(paper)?.[1]).toBe('100');
     expect(flat.exec(quick)?.[1]).not.toBe('100');
@@ -185,7 +174,7 @@ describe('help and dry run', () => {
 
   test('a dry run shows what a run would be and writes nothing', async () => {
     const runs = join(folder, 'dry');
-    const out = await printed(
+    const out = await trained(
       ...['--config', configFile, '--runs', runs, '--dry-run', '--no-flip', '--max-steps', 'none'],
       ...['--feature-layers', 'relu1_1, relu2_1', '--learning-rate', '1e-3', '--channels', '3'],
     );

@@ -6,14 +6,14 @@ import { writeAtomic } from '../base/files.js';
 import { timeStamp } from '../base/time.js';
 import { openGenerator, type GeneratorSession } from '../onnx/session.js';
 import { imageGrid } from '../report/image-grid.js';
-import { checkOptions, type AugmentOptions } from './options.js';
+import { augmentDefaults, checkOptions, type AugmentOptions } from './options.js';
 import { checkFree, manifestName, OutputFolder } from './output-folder.js';
 import { toImages, toInput } from './pixels.js';
 import { planFaces, type Plan } from './plan.js';
 import { renderSource } from './sources.js';
 import { openWriter, type Written } from './writers.js';
 
-export { formats, type AugmentOptions, type AugmentStart, type Format } from './options.js';
+export { type AugmentOptions, type AugmentStart, type Format } from './options.js';
 
 export interface AugmentResult {
   readonly out: string;
@@ -32,7 +32,7 @@ export interface AugmentResult {
  * @throws UserError for options, data, a generator or a folder that cannot be used
  */
 export async function augment(options: AugmentOptions): Promise<AugmentResult> {
-  const { force = false, signal } = options;
+  const { force = augmentDefaults.force, signal } = options;
   checkOptions(options);
   if (options.out !== undefined) await checkFree(options.out, force);
   const session = await openGenerator(options.onnx, options);
@@ -65,7 +65,7 @@ async function makeFaces(
 ): Promise<number> {
   const { faces, className } = plan;
   const writer = await openWriter(folder, { ...options, className, shape: faces });
-  const ledger = new Ledger(plan, options.seed ?? 1);
+  const ledger = new Ledger(plan, options.seed ?? augmentDefaults.seed);
   try {
     await translate(options, plan, session, async (sources, made) => {
       ledger.add(sources, made, await writer.write(made));
@@ -83,7 +83,7 @@ async function makeFaces(
  * one before it is written and the one after it prepared.
  */
 async function translate(
-  { onnx, batchSize = 16, signal }: AugmentOptions,
+  { onnx, batchSize = augmentDefaults.batchSize, signal }: AugmentOptions,
   { faces, chosen }: Plan,
   session: GeneratorSession,
   write: (sources: Uint8Array[], made: Uint8Array[]) => Promise<void>,

@@ -1,8 +1,40 @@
-import { expected } from '../base/errors.js';
+import { checkSettings, choice, faceClass, file, folder, given, maybe, toggle, whole } from '../base/options.js';
+import { dataOptions } from '../data/options.js';
 import { providers, type Provider } from '../onnx/session.js';
 
 export const formats = ['png', 'csv'] as const;
 export type Format = (typeof formats)[number];
+
+/** Options of the command; `class` is `className` of {@link AugmentOptions}. */
+export const augmentOptions = {
+  onnx: file('generator, e.g. gen_ab.onnx of a run'),
+  n: whole(1, 10_000_000, 'faces to make'),
+  data: maybe(dataOptions.data, 'as trained'),
+  source: maybe(faceClass('class of the faces to translate'), 'as trained'),
+  class: maybe(faceClass('class of the faces made'), 'as trained'),
+  out: maybe(folder('output folder'), 'augmented/<time>-<class>'),
+  format: choice(formats, 'image files, or rows of FER2013'),
+  seed: whole(0, 0xffffffff, 'which faces are translated; the same seed, the same faces'),
+  batchSize: whole(1, 4096, 'faces translated at once'),
+  threads: maybe(whole(1, 1024, 'threads on the CPU'), 'one per core'),
+  provider: choice(providers, 'where the generator runs; auto: a GPU if it can'),
+  skipBad: dataOptions.skipBad,
+  force: toggle('replace an earlier output folder'),
+} as const;
+
+export const augmentDefaults = {
+  data: null,
+  source: null,
+  class: null,
+  out: null,
+  format: 'png',
+  seed: 1,
+  batchSize: 16,
+  threads: null,
+  provider: 'auto',
+  skipBad: false,
+  force: false,
+} as const;
 
 export interface AugmentOptions {
   /** A generator: gen_ab.onnx or gen_ba.onnx of a run. */
@@ -50,17 +82,16 @@ export interface AugmentStart {
 
 /** @throws UserError naming the option and its flag */
 export function checkOptions(options: AugmentOptions): void {
-  const { n, seed = 1, batchSize = 16, threads = 1, format = 'png', provider = 'auto' } = options;
-  checkWhole('n (--n)', n, 1, 10_000_000);
-  checkWhole('seed (--seed)', seed, 0, 0xffffffff);
-  checkWhole('batchSize (--batch-size)', batchSize, 1, 4096);
-  checkWhole('threads (--threads)', threads, 1, 1024);
-  if (!formats.includes(format)) throw expected('format (--format)', `one of ${formats.join(', ')}`, format);
-  if (!providers.includes(provider))
-    throw expected('provider (--provider)', `one of ${providers.join(', ')}`, provider);
+  const { className, signal: _signal, onStart: _onStart, onProgress: _onProgress, ...settings } = options;
+  checkSettings(augmentOptions, { ...augmentDefaults, ...given({ ...settings, class: className }) });
 }
 
-function checkWhole(what: string, value: number, from: number, to: number): void {
-  if (!(Number.isInteger(value) && value >= from && value <= to))
-    throw expected(what, `an integer between ${from} and ${to}`, value);
+/**
+ * What a command line says, as options: what it leaves open (null) is left out.
+ * @throws UserError naming the option and its flag
+ */
+export function augmentOptionsOf(parsed: Readonly<Record<string, unknown>>): AugmentOptions {
+  const { class: className, ...settings } = checkSettings(augmentOptions, { ...augmentDefaults, ...parsed });
+  const chosen = Object.entries({ ...settings, className }).filter(([, value]) => value !== null);
+  return Object.fromEntries(chosen) as unknown as AugmentOptions;
 }

@@ -4,7 +4,7 @@ import { ferClasses } from '../data/classes.js';
 import { facesOfClass, labelOf, loadFaces, type FaceSet, type LoadOptions } from '../data/faces.js';
 import { readGeneratorMetadata, type GeneratorMetadata } from '../onnx/generator-metadata.js';
 import type { GeneratorSession } from '../onnx/session.js';
-import type { AugmentOptions } from './options.js';
+import { augmentDefaults, type AugmentOptions } from './options.js';
 import { chooseSources, type SourceFace } from './sources.js';
 
 /** What will be made, from which faces. */
@@ -26,7 +26,7 @@ const assumed = { size: 48, source: 'Neutral' } as const;
  * @throws UserError for data, classes or a number of faces that do not fit
  */
 export async function planFaces(options: AugmentOptions, session: GeneratorSession): Promise<Plan> {
-  const { onnx, n, seed = 1, skipBad = false } = options;
+  const { onnx, n, seed = augmentDefaults.seed, skipBad = augmentDefaults.skipBad } = options;
   const { channels, size = assumed.size } = session;
   const known = readGeneratorMetadata(session.metadata);
   const notes = session.note === undefined ? [] : [session.note];

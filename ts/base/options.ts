@@ -8,6 +8,8 @@ export interface Option<Schema extends z.ZodType = z.ZodType> {
   readonly help: string;
   /** What comes of an option that is left open (null), where the help does not say so. */
   readonly open?: string;
+  /** What stands for its value in the help: `--out <file>`; left out: number, text or the like. */
+  readonly placeholder?: string;
 }
 
 /** Options by name. The flag of `lambdaCycle` is `--lambda-cycle`. */
@@ -48,12 +50,23 @@ export const toggle = (help: string): Option<z.ZodBoolean> => option(z.boolean()
 
 export const text = (expects: string, help: string): Option<z.ZodString> => option(z.string().min(1), expects, help);
 
+export const file = (help: string): Option<z.ZodString> => ({ ...text('a file name', help), placeholder: 'file' });
+
+export const folder = (help: string): Option<z.ZodString> => ({ ...text('a folder', help), placeholder: 'folder' });
+
+/** A class of faces. */
+export const faceClass = (help: string): Option<z.ZodString> => ({
+  ...text('a class name', help),
+  placeholder: 'class',
+});
+
 /** An option that may be left open: null. @param open what comes of it then, for the help */
 export const maybe = <Schema extends z.ZodType>(
-  { schema, expects, help }: Option<Schema>,
+  inner: Option<Schema>,
   open?: string,
 ): Option<z.ZodNullable<Schema>> => ({
-  ...option(schema.nullable(), expects, help),
+  ...inner,
+  schema: inner.schema.nullable(),
   ...(open === undefined ? {} : { open }),
 });
 

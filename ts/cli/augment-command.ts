@@ -1,8 +1,9 @@
-import { Command, Option } from 'commander';
-import { augment, formats, type AugmentOptions, type AugmentResult } from '../augment/augment.js';
-import { providers } from '../onnx/session.js';
+import { Command } from 'commander';
+import { augment, type AugmentOptions, type AugmentResult } from '../augment/augment.js';
+import { augmentDefaults, augmentOptions, augmentOptionsOf } from '../augment/options.js';
 import { parseArguments } from './arguments.js';
 import { interruptible, nothingWritten } from './interrupt.js';
+import { optionFlags, settingsOf } from './option-flags.js';
 import { progressBar, say, type Progress } from './progress.js';
 import { count, shownPath, skippedLines } from './text.js';
 
@@ -21,33 +22,13 @@ Examples:
   npm run augment -- --onnx gen.onnx --n 500 --format csv        rows of FER2013 in faces.csv
   npm run augment -- --onnx gen.onnx --n 20 --seed 2 --provider cpu`;
 
-/** What is no number stays as it was typed: the error shows it. */
-const number = (text: string): number | string =>
-  text.trim() === '' || Number.isNaN(Number(text)) ? text : Number(text);
-
 function makeCommand(): Command {
-  const numeric = (flags: string, help: string) => new Option(flags, help).argParser(number);
-  return new Command('augment')
+  const command = new Command('augment')
     .description(description)
     .helpOption('-h, --help', 'show this help')
-    .addOption(new Option('--onnx <file>', 'generator, e.g. gen_ab.onnx of a run').makeOptionMandatory())
-    .addOption(numeric('--n <number>', 'faces to make').makeOptionMandatory())
-    .option('--data <data>', 'csv or csv.gz of FER2013, folder of class folders, or "synthetic" (default: as trained)')
-    .option('--source <class>', 'class of the faces to translate (default: as trained)')
-    .option('--class <class>', 'class of the faces made (default: as trained)')
-    .option('--out <folder>', 'output folder (default: augmented/<time>-<class>)')
-    .addOption(new Option('--format <format>', 'image files, or rows of FER2013').choices(formats).default('png'))
-    .addOption(numeric('--seed <number>', 'which faces are translated; the same seed, the same faces').default(1))
-    .addOption(numeric('--batch-size <number>', 'faces translated at once').default(16))
-    .addOption(numeric('--threads <number>', 'threads on the CPU (default: one per core)'))
-    .addOption(
-      new Option('--provider <provider>', 'where the generator runs; auto: a GPU if it can')
-        .choices(providers)
-        .default('auto'),
-    )
-    .option('--skip-bad', 'skip and count bad rows and files of the data instead of stopping at them')
-    .option('--force', 'replace an earlier output folder')
     .addHelpText('after', examples);
+  for (const option of optionFlags(augmentOptions, augmentDefaults)) command.addOption(option);
+  return command;
 }
 
 /**
@@ -58,12 +39,12 @@ function makeCommand(): Command {
 export async function augmentCommand(args: readonly string[]): Promise<void> {
   const command = makeCommand();
   if (!parseArguments(command, args)) return;
-  const { class: className, ...options } = command.opts<AugmentOptions & { class?: string }>();
+  const options = augmentOptionsOf(settingsOf(augmentOptions, command.opts()));
   await interruptible(
     () => 'Stopping after this batch, and writing nothing.',
     async (signal) => {
       try {
-        report(await generate({ ...options, ...(className !== undefined && { className }) }, signal));
+        report(await generate(options, signal));
       } catch (error) {
         if (!signal.aborted) throw error;
         say(nothingWritten);

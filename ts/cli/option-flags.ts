@@ -6,11 +6,12 @@ import { flagOf, type Options } from '../base/options.js';
 const none = 'none';
 
 /**
- * Options as flags, with their help. Of a toggle's two flags, help shows the one that changes the default.
+ * Options as flags, with their help; one without a default must be given. Of a toggle's two flags,
+ * help shows the one that changes the default.
  * @param group heading in the help; left out: "Options:"
  */
 export function optionFlags(options: Options, defaults: Readonly<Record<string, unknown>>, group?: string): Option[] {
-  return Object.entries(options).flatMap(([name, { schema, help, open }]) => {
+  return Object.entries(options).flatMap(([name, { schema, help, open, placeholder }]) => {
     const value = defaults[name];
     const make = (flags: string, text: string) => {
       const option = new Option(flags, text);
@@ -23,13 +24,14 @@ export function optionFlags(options: Options, defaults: Readonly<Record<string, 
         make(flag, help).hideHelp(value === true),
         make(flag.replace('--', '--no-'), `do not ${help}`).hideHelp(value === false),
       ];
-    const placeholder = names?.join('|') ?? type;
-    return [make(`${flag} <${placeholder}>`, help + defaultNote(value, open))];
+    const option = make(`${flag} <${placeholder ?? names?.join('|') ?? type}>`, help + defaultNote(value, open));
+    return [option.makeOptionMandatory(value === undefined)];
   });
 }
 
 /** @param open what comes of the option left open */
 function defaultNote(value: unknown, open: string | undefined): string {
+  if (value === undefined) return ' (required)';
   if (value === null) return open === undefined ? '' : ` (default: ${open})`;
   return ` (default: ${show(value)}${open === undefined ? '' : `; ${none}: ${open}`})`;
 }

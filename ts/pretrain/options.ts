@@ -5,25 +5,22 @@ import {
   belowOne,
   checkSettings,
   choice,
+  file,
   given,
   maybe,
   number,
   option,
   positive,
-  text,
-  toggle,
   whole,
   type Settings,
 } from '../base/options.js';
+import { dataOptions } from '../data/options.js';
 
 /** Every option of pretraining. */
 export const pretrainOptions = {
-  data: text(
-    'a file, a folder or the word synthetic',
-    'csv or csv.gz of FER2013, folder of class folders, or "synthetic"',
-  ),
-  ferplus: maybe(text('a file name', 'FER+ votes beside a csv: soft labels')),
-  skipBad: toggle('skip and count bad rows and files instead of stopping at them'),
+  data: dataOptions.data,
+  ferplus: maybe(file('FER+ votes (fer2013new.csv) beside a csv: soft labels')),
+  skipBad: dataOptions.skipBad,
   holdout: maybe(
     option(z.number().gt(0).lt(1), 'a number between 0 and 1', 'fraction held out to measure on'),
     "the data's PublicTest rows, or 0.1 where it has none",
@@ -33,7 +30,7 @@ export const pretrainOptions = {
     'an even integer between 16 and 512',
     'side of the images in pixels',
   ),
-  channels: option(z.literal([1, 3]), '1 or 3', '1: grey, 3: colour'),
+  channels: dataOptions.channels,
   width: positive("times VGG19's channels", 4),
   epochs: positive('times each image is seen', 10_000),
   smallFraction: number(0, 1, 'first part of the steps, done at half the size, in a quarter of the time'),
@@ -44,11 +41,11 @@ export const pretrainOptions = {
   engine: choice(engines, 'where the arithmetic happens'),
   precision: choice(['float16', 'float32'], 'numbers in the file'),
   out: maybe(
-    option(
-      z.string().regex(/.\.safetensors$/),
-      'a file name that ends in .safetensors',
-      'file to write, its model card (.md) beside it',
-    ),
+    {
+      ...file('file to write, its model card (.md) beside it'),
+      schema: z.string().regex(/.\.safetensors$/),
+      expects: 'a file name that ends in .safetensors',
+    },
     'faces-vgg19-w50.safetensors for the width 0.5',
   ),
 } as const;

@@ -1,20 +1,28 @@
 import { writeAtomic, makeParent } from '../base/files.js';
+import { choice, file, folder, toggle, type Settings } from '../base/options.js';
 import { makeGenerator } from '../models/generator.js';
 import { checkParams } from '../models/host-params.js';
 import { exportOnnx } from '../onnx/export.js';
 import { generatorMetadata } from '../onnx/generator-metadata.js';
 import { newestOrNamed, readWeightsOf, type ResumePoint } from './checkpoint.js';
+import { options } from './options.js';
+import { presets } from './presets.js';
 import { readRunConfig } from './run-folder.js';
 
-export interface ExportGeneratorOptions {
-  /** ab translates the run's `from` to its `to`; ba back. */
-  readonly direction: 'ab' | 'ba';
-  /** Weights in half precision: half the size, values near those of the whole one's. */
-  readonly half?: boolean;
-  /** Leaves the run's options, which name files of this machine, out of the file. */
-  readonly anonymous?: boolean;
-  readonly out: string;
-}
+export const exportOptions = {
+  run: { ...folder('run folder, or "latest", or one of its checkpoints'), placeholder: 'run' },
+  direction: choice(['ab', 'ba'], "ab: from the run's first class to its second; ba: back"),
+  half: toggle('store weights in half precision, at half the size; arithmetic stays single'),
+  anonymous: toggle("leave the run's options, which name files of this machine, out of the file"),
+  out: file('file to write'),
+  runs: options.runs,
+} as const;
+
+export const exportDefaults = { direction: 'ab', half: false, anonymous: false, runs: presets.quick.runs } as const;
+
+type ExportSettings = Settings<typeof exportOptions>;
+export type ExportGeneratorOptions = Pick<ExportSettings, 'direction' | 'out'> &
+  Partial<Pick<ExportSettings, 'half' | 'anonymous'>>;
 
 /**
  * Writes a generator of a run as ONNX, as it was at the run's newest checkpoint or at the one named.
@@ -23,17 +31,17 @@ export interface ExportGeneratorOptions {
  */
 export async function exportGenerator(
   point: ResumePoint,
-  { direction, half = false, anonymous = false, out }: ExportGeneratorOptions,
+  { direction, half = exportDefaults.half, anonymous = exportDefaults.anonymous, out }: ExportGeneratorOptions,
 ): Promise<number> {
   const config = await readRunConfig(point.run);
-  const { folder, step } = await newestOrNamed(point);
+  const { folder: checkpoint, step } = await newestOrNamed(point);
   const network = makeGenerator(config);
   const name = direction === 'ab' ? 'generatorAB' : 'generatorBA';
-  const { params, file } = await readWeightsOf(folder, name);
+  const { params, file } = await readWeightsOf(checkpoint, name);
   const weights = checkParams(network, params, file, 'ignore');
   const [from, to] = direction === 'ab' ? [config.from, config.to] : [config.to, config.from];
-  const { config: options, ...about } = generatorMetadata({ from, to, step, config });
-  const metadata = anonymous ? about : { ...about, config: options! };
+  const { config: settings, ...about } = generatorMetadata({ from, to, step, config });
+  const metadata = anonymous ? about : { ...about, config: settings! };
   const model = await exportOnnx(network, weights, { channels: config.channels, half, metadata });
   await makeParent(out);
   await writeAtomic(out, model);

@@ -3,6 +3,8 @@ import { engines } from '../backend/engine.js';
 import {
   belowOne,
   choice,
+  faceClass,
+  folder,
   maybe,
   number,
   option,
@@ -12,6 +14,7 @@ import {
   whole,
   type Settings,
 } from '../base/options.js';
+import { dataOptions } from '../data/options.js';
 
 /**
  * Every option of training, in the groups in which `--help` lists them. "rare" options act on the
@@ -19,21 +22,18 @@ import {
  */
 export const optionGroups = {
   Data: {
-    data: text(
-      'a file, a folder or the word synthetic',
-      'csv or csv.gz of FER2013, folder of class folders, or "synthetic"',
-    ),
-    ferplus: maybe(text('a file name', 'FER+ votes (fer2013new.csv) beside the data')),
-    usage: choice(['training', 'all'], 'of data with a usage column: the training rows alone, or all'),
-    skipBad: toggle('skip and count bad rows and files instead of stopping at them'),
-    from: text('a class name', 'class to translate from (A)'),
-    to: text('a class name', 'class to translate to (B)'),
+    data: dataOptions.data,
+    ferplus: dataOptions.ferplus,
+    usage: dataOptions.usage,
+    skipBad: dataOptions.skipBad,
+    from: faceClass('class to translate from (A)'),
+    to: faceClass('class to translate to (B)'),
     size: option(
       z.int().min(16).max(512).multipleOf(4),
       'an integer between 16 and 512 (must be divisible by 4)',
       'side of the images in pixels',
     ),
-    channels: option(z.literal([1, 3]), '1 or 3', '1: grey, 3: colour'),
+    channels: dataOptions.channels,
   },
   Networks: {
     generator: choice(['cyclegan', 'ecyclegan'], 'trunk of residual blocks, or of residual dense blocks'),
@@ -90,7 +90,7 @@ export const optionGroups = {
       ),
       'the classes',
     ),
-    runs: text('a folder', 'folder that holds the run folders'),
+    runs: folder('folder that holds the run folders'),
     engine: choice(engines, 'where the arithmetic happens'),
     maxSteps: maybe(whole(1, 1e12, 'stop, with a checkpoint, at this step')),
     maxMinutes: maybe(positive('stop, with a checkpoint, after this many minutes')),
