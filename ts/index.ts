@@ -38,7 +38,7 @@ export { reflectPad } from './ops/reflect-pad.js';
 export { residualDenseBlock, type DenseBlockOptions } from './ops/residual-dense-block.js';
 
 // Train, export, augment
-export { resolveConfig, type ConfigSources } from './train/config.js';
+export { resolveConfig, resumeConfig, type ConfigSources } from './train/config.js';
 export { type TrainConfig, type TrainSettings } from './train/options.js';
 export { presets, type PresetName } from './train/presets.js';
 export {
@@ -49,10 +49,16 @@ export {
   type TrainOptions,
   type TrainResult,
 } from './train/train.js';
+export { dryRun, type DryRun } from './train/dry-run.js';
 export { type MetricsLine } from './train/metrics.js';
+export { readRunConfig } from './train/run-folder.js';
+export { resumePoint, type ResumePoint } from './train/checkpoint.js';
+export { exportGenerator, type ExportGeneratorOptions } from './train/export-generator.js';
 export { pretrain, type PretrainResult } from './pretrain/pretrain.js';
+export { evaluatePretrained, type EvaluateOptions } from './pretrain/evaluate.js';
 export { type PretrainEvents } from './pretrain/events.js';
-export { pretrainDefaults, type PretrainConfig } from './pretrain/options.js';
+export { pretrainDefaults, resolvePretrain, type PretrainConfig } from './pretrain/options.js';
+export { type Score } from './pretrain/score.js';
 export { exportOnnx, type ExportOptions } from './onnx/export.js';
 export { openGenerator, type GeneratorSession, type SessionOptions } from './onnx/session.js';
 export { augment, type AugmentOptions, type AugmentResult, type AugmentStart } from './augment/augment.js';
