@@ -338,6 +338,32 @@ describe('nothing is written for', () => {
     expect((await fs.readdir(runs)).filter((name) => name !== 'latest')).toEqual([]);
   });
 
+  test('a bad image, which is counted on demand instead', async () => {
+    const data = join(folder, 'bad');
+    await fs.cp(config.data, data, { recursive: true });
+    await fs.writeFile(join(data, 'Neutral', '0.png'), 'no image');
+    const runs = join(folder, 'bad-runs');
+    await expect(trainCycleGan({ ...config, data, runs })).rejects.toThrow(/0\.png is no image that can be read/);
+    expect(existsSync(runs)).toBe(false);
+    const starts: RunStart[] = [];
+    await trainCycleGan(
+      { ...config, data, runs, skipBad: true, maxSteps: 1 },
+      { onStart: (told) => starts.push(told) },
+    );
+    expect(starts).toMatchObject([{ imagesA: 4, skipped: [expect.stringContaining('0.png')] }]);
+  });
+
+  test('a class of one image', async () => {
+    const data = join(folder, 'one');
+    await fs.cp(config.data, data, { recursive: true });
+    for (const name of ['1.png', '2.png']) await fs.rm(join(data, 'Disgust', name));
+    const runs = join(folder, 'one-runs');
+    await expect(trainCycleGan({ ...config, data, runs })).rejects.toThrow(
+      'The class Disgust has 1 image, expected at least 2.',
+    );
+    expect(existsSync(runs)).toBe(false);
+  });
+
   test('an unknown class leaves no tensor either', async () => {
     const numTensors = () => tf.memory().numTensors;
     await useEngine('native');
