@@ -9,7 +9,6 @@ import { initialParams, type Params } from '../../ts/models/network.js';
 import { featureStack, vgg19Features } from '../../ts/models/vgg19.js';
 import { featuresOf } from '../../ts/ops/perceptual-loss.js';
 import { lossNames, type LossName } from '../../ts/train/losses.js';
-import { presets } from '../../ts/train/presets.js';
 import {
   networkNames,
   trainStep,
@@ -24,20 +23,20 @@ import {
   type StepState,
 } from '../../ts/train/step.js';
 import { randomTensor } from '../helpers/parity.js';
+import { tinyConfig } from '../helpers/tiny-run.js';
 
 beforeAll(() => useEngine('native'));
 
-const size = 16;
-const settings = { ...presets.quick, baseWidth: 2, growth: 2, discriminatorWidth: 2, size };
-const generator = makeGenerator(settings);
-const discriminator = makeDiscriminator(settings);
+const { size } = tinyConfig;
+const generator = makeGenerator(tinyConfig);
+const discriminator = makeDiscriminator(tinyConfig);
 const networks: Networks = {
   generatorAB: generator,
   generatorBA: generator,
   discriminatorA: discriminator,
   discriminatorB: discriminator,
 };
-const lsgan: StepConfig = { ...settings, perceptualAlpha: 0, perceptualBeta: 1 };
+const lsgan: StepConfig = { ...tinyConfig, perceptualAlpha: 0, perceptualBeta: 1 };
 const adam = { learningRate: 1e-3, beta1: 0.5, beta2: 0.999, epsilon: 1e-8, step: 1 };
 
 const images = (seed: number, n: number): Tensor4D => randomTensor<tf.Rank.R4>([n, size, size, 1], seed);

@@ -7,12 +7,12 @@ import type { HostParams } from '../../ts/models/network.js';
 import { drawChoices, drawNormal } from '../../ts/train/draws.js';
 import type { TrainConfig } from '../../ts/train/options.js';
 import { PerceptualFeatures } from '../../ts/train/perceptual-features.js';
-import { presets } from '../../ts/train/presets.js';
 import { Trainer, type Position } from '../../ts/train/trainer.js';
+import { tinyConfig } from '../helpers/tiny-run.js';
 
 beforeAll(() => useEngine('native'));
 
-const size = 16;
+const { size } = tinyConfig;
 /** Noise for faces: 7 of Neutral, 4 of Disgust. */
 const faces: FaceSet = {
   size,
@@ -26,13 +26,7 @@ const faces: FaceSet = {
   skipped: [],
 };
 const tiny: TrainConfig = {
-  ...presets.quick,
-  size,
-  baseWidth: 2,
-  growth: 2,
-  discriminatorWidth: 2,
-  epochsFlat: 2,
-  epochsDecay: 2,
+  ...tinyConfig,
   stepsPerEpoch: 4,
   batchSize: 2,
   poolSize: 2,
