@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
@@ -189,6 +189,13 @@ describe('augment', () => {
     await run({ n: 2, force: true });
     expect(Object.keys(await contentOf(out))).toHaveLength(4);
     expect(await readdir(folder)).toEqual(['out']);
+    // A link stays one, and what it leads to is replaced.
+    const link = join(folder, 'link');
+    await symlink(out, link);
+    await run({ n: 3, force: true, out: link });
+    expect(Object.keys(await contentOf(out))).toHaveLength(5);
+    expect((await lstat(link)).isSymbolicLink()).toBe(true);
+    await rm(link);
     // An empty folder needs no telling.
     await mkdir(join(folder, 'empty'));
     await run({ n: 2, out: join(folder, 'empty') });

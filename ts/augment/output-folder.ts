@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
-import { mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { messageOf, UserError } from '../base/errors.js';
 import { makeFolder } from '../base/files.js';
@@ -29,7 +29,8 @@ export class OutputFolder {
    * @throws UserError when it may not, or the folder cannot be made
    */
   static async open(out: string, force: boolean): Promise<OutputFolder> {
-    const target = resolve(out);
+    // Of a link, the folder that it leads to is replaced, not the link.
+    const target = await realpath(out).catch(() => resolve(out));
     await checkFree(target, force);
     await makeFolder(dirname(target));
     const temporary = `${target}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
