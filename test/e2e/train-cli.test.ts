@@ -134,7 +134,7 @@ describe('errors are one line on stderr, and leave nothing', () => {
     [['--config', '/nowhere/config.json'], '/nowhere/config.json'],
     [['--preset', 'slow'], "one of quick, paper-cyclegan, paper-ecyclegan for preset (--preset) but received 'slow'"],
     [['--resume', '/nowhere/run'], '/nowhere/run/config.json'],
-    [['--resume', 'latest'], 'There is no run to resume: cannot follow '],
+    [['--resume', 'latest'], 'There is no run yet: cannot follow '],
     [['--resume', 'latest', '--preset', 'quick'], 'leave --preset, --config and --dry-run out'],
   ])('%j', async (args, message) => {
     const runs = join(folder, 'none');

@@ -63,7 +63,7 @@ async function pointLatest(runs: string, run: string): Promise<void> {
 }
 
 /**
- * The folder that `--resume` names: `latest` is the newest run of `runs`.
+ * The folder that `--resume`, or `--run` of export, names: `latest` is the newest run of `runs`.
  * @throws UserError where `runs` has none
  */
 export async function resumeFolder(resume: string, runs: string): Promise<string> {
@@ -72,7 +72,7 @@ export async function resumeFolder(resume: string, runs: string): Promise<string
   try {
     return await realpath(link);
   } catch (error) {
-    throw new UserError(`There is no run to resume: cannot follow ${link}: ${messageOf(error)}`);
+    throw new UserError(`There is no run yet: cannot follow ${link}: ${messageOf(error)}`);
   }
 }
 
