@@ -148,7 +148,8 @@ class Run {
   async train(): Promise<TrainResult> {
     const { trainer, config, options } = this;
     let stopped = this.whyStop();
-    let saved = -1;
+    // A run that goes on stands at a checkpoint.
+    let saved = trainer.step;
     while (!stopped) {
       trainer.advance();
       const { step } = trainer;
@@ -162,7 +163,7 @@ class Run {
       await setImmediate();
       stopped = this.whyStop();
     }
-    if (saved !== trainer.step) await this.checkpoint();
+    if (saved !== trainer.step || trainer.step === 0) await this.checkpoint();
     if (trainer.step % config.sampleEvery !== 0) await this.sample();
     await this.export();
     await this.report();
