@@ -54,11 +54,18 @@ class Addon : public Napi::Addon<Addon> {
     }
   }
 
+  static int threads_of(const Napi::Value& value) {
+    const int threads = value.As<Napi::Number>().Int32Value();
+    require(threads >= 1 && threads <= kMaxThreads, "expected 1 to ", kMaxThreads,
+            " threads but received ", threads);
+    return threads;
+  }
+
   // open(isa: string, threads: number) -> { isa, threads, kernels }
   Napi::Value Open(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
       const std::string isa = info[0].As<Napi::String>();
-      const int threads = info[1].As<Napi::Number>().Int32Value();
+      const int threads = threads_of(info[1]);
       if (!host_) {
         KernelList list;
         isa_ = open_kernel_library(own_folder(), isa, list);
@@ -77,7 +84,7 @@ class Addon : public Napi::Addon<Addon> {
   }
 
   void SetThreads(const Napi::CallbackInfo& info) {
-    guarded(info.Env(), [&] { host().resize(info[0].As<Napi::Number>().Int32Value()); });
+    guarded(info.Env(), [&] { host().resize(threads_of(info[0])); });
   }
 
   // allocate(bytes) -> id
@@ -122,7 +129,7 @@ class Addon : public Napi::Addon<Addon> {
   }
 
   // run(kernel, operands, attrs, attrCount). Operands: [inputs, outputs, then for each
-  // id, dtype, rank, dims...].
+  // id, dtype, rank, dims...]; what follows is not read.
   void Run(const Napi::CallbackInfo& info) {
     guarded(info.Env(), [&] {
       CpuHost& host = this->host();
@@ -132,33 +139,55 @@ class Addon : public Napi::Addon<Addon> {
       require(number < kernels_.entries().size(), "no kernel has the number ", number);
       const auto& entry = kernels_.entries()[number];
 
-      const std::int32_t* next = operands.Data();
-      const int inputs = *next++;
-      const int outputs = *next++;
-      views_.resize(static_cast<std::size_t>(inputs + outputs));
-      for (View& view : views_) next = read_view(next, view);
+      Operands next{operands.Data(), operands.Data() + operands.ElementLength()};
+      const int inputs = next.take();
+      const int outputs = next.take();
+      require(inputs >= 0 && outputs >= 0, "a call has ", inputs, " inputs and ", outputs,
+              " outputs");
+      views_.clear();
+      for (std::int64_t i = 0; i < std::int64_t{inputs} + outputs; ++i)
+        views_.push_back(read_view(next));
 
       Call call;
       call.kernel = entry.name.c_str();
       call.bind(views_.data(), inputs, outputs);
       call.attrs = attrs.Data();
       call.attr_count = info[3].As<Napi::Number>().Int32Value();
+      require(call.attr_count >= 0 &&
+                  static_cast<std::size_t>(call.attr_count) <= attrs.ElementLength(),
+              "there are no ", call.attr_count, " attributes");
       host.run(entry.kernel, call);
     });
   }
 
-  const std::int32_t* read_view(const std::int32_t* next, View& view) {
-    const auto buffer = memory_.at(*next++);
+  struct Operands {
+    const std::int32_t* next;
+    const std::int32_t* end;
+    std::int32_t take() {
+      require(next < end, "the operands end too early");
+      return *next++;
+    }
+  };
+
+  View read_view(Operands& operands) {
+    const auto buffer = memory_.at(operands.take());
+    View view;
     view.data = buffer.data;
-    view.dtype = static_cast<DType>(*next++);
-    view.rank = *next++;
+    const std::int32_t dtype = operands.take();
+    require(dtype >= 0 && dtype <= static_cast<std::int32_t>(DType::boolean),
+            "no dtype has the number ", dtype);
+    view.dtype = static_cast<DType>(dtype);
+    view.rank = operands.take();
     require(view.rank >= 0 && view.rank <= kMaxRank, "tensors of rank ", view.rank,
             " are not supported");
-    for (int i = 0; i < view.rank; ++i) view.dims[i] = *next++;
-    const auto bytes = static_cast<std::size_t>(view.size()) * size_of(view.dtype);
-    require(bytes <= buffer.bytes, describe(view), " does not fit its buffer of ", buffer.bytes,
-            " bytes");
-    return next;
+    for (int i = 0; i < view.rank; ++i) view.dims[i] = operands.take();
+    auto bytes = static_cast<std::int64_t>(size_of(view.dtype));
+    bool fits = true;
+    for (int i = 0; i < view.rank; ++i)
+      fits = fits && !__builtin_mul_overflow(bytes, view.dims[i], &bytes);
+    require(fits && bytes <= static_cast<std::int64_t>(buffer.bytes), describe(view),
+            " does not fit its buffer of ", buffer.bytes, " bytes");
+    return view;
   }
 
   Napi::Value MemoryUsed(const Napi::CallbackInfo& info) {
@@ -189,6 +218,8 @@ class Addon : public Napi::Addon<Addon> {
     Napi::MemoryManagement::AdjustExternalMemory(env, held - reported_);
     reported_ = held;
   }
+
+  static constexpr int kMaxThreads = 256;  // must match ts/backend/native-backend.ts
 
   Memory memory_;
   KernelList kernels_;

@@ -3,6 +3,7 @@
 #include <vector>
 
 #include "blocks.h"
+#include "convert.h"
 #include "register.h"
 
 namespace rareface::cpu {
@@ -119,9 +120,9 @@ void remap_by(const Call& call, F&& index, double fill = 0) {
   if (y.dtype == DType::float32)
     remap<float>(call, maps, static_cast<float>(fill));
   else if (y.dtype == DType::int32)
-    remap<std::int32_t>(call, maps, static_cast<std::int32_t>(fill));
+    remap<std::int32_t>(call, maps, to_int32(fill));
   else
-    remap<std::uint8_t>(call, maps, static_cast<std::uint8_t>(fill));
+    remap<std::uint8_t>(call, maps, static_cast<std::uint8_t>(to_int32(fill)));
 }
 
 // Attributes: where the slice begins on each axis.

@@ -1,6 +1,17 @@
 #include "cpu_host.h"
 
 namespace rareface {
+namespace {
+
+// tfjs gives a window that is larger than the image a result of negative sizes. Two of them make a
+// positive number of elements, which would pass for a buffer's.
+void check_dims(const Views& views) {
+  for (int i = 0; i < views.size(); ++i)
+    for (int axis = 0; axis < views[i].rank; ++axis)
+      require(views[i].dims[axis] >= 0, "a size of ", describe(views[i]), " is negative");
+}
+
+}  // namespace
 
 void* Scratch::take(std::size_t bytes) {
   if (next_ == blocks_.size()) blocks_.emplace_back();
@@ -19,6 +30,8 @@ void CpuHost::run(Kernel kernel, Call& call) {
   } const free_scratch{scratch_};
   call.host = this;
   try {
+    check_dims(call.in);
+    check_dims(call.out);
     kernel(call);
   } catch (const std::exception& error) {
     std::string text = std::string("Native kernel ") + call.kernel + "(";

@@ -117,7 +117,13 @@ struct Call {
     if (i < 0 || i >= attr_count) fail("attribute ", i, " is missing");
     return attrs[i];
   }
-  std::int64_t attr_int(int i) const { return static_cast<std::int64_t>(attr(i)); }
+  // Cuts off decimals. Throws for NaN and for what is beyond the exact integers.
+  std::int64_t attr_int(int i) const {
+    constexpr double kExact = 9007199254740992;
+    const double value = attr(i);
+    if (!(value >= -kExact && value <= kExact)) fail("attribute ", i, " is no integer: ", value);
+    return static_cast<std::int64_t>(value);
+  }
 };
 
 using Kernel = void (*)(const Call&);

@@ -14,7 +14,8 @@ namespace rareface {
 
 class ThreadPool {
  public:
-  // `threads` counts the calling thread: 1 starts none.
+  // `threads` counts the calling thread: 1 starts none. Throws std::runtime_error where the system
+  // has no room for so many.
   explicit ThreadPool(int threads);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
@@ -36,6 +37,7 @@ class ThreadPool {
   };
 
   void work();
+  void stop();
   static void drain(Loop& loop);
 
   std::vector<std::thread> workers_;

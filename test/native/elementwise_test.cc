@@ -145,6 +145,13 @@ TEST_P(ElementwiseTest, Movement) {
             (std::vector<float>{9, 9, 9, 9, 1, 2, 3, 9, 4, 5, 6, 9}));
   EXPECT_EQ(run("MirrorPad", {&x}, {2, 5}, {0, 1, 1}),
             (std::vector<float>{2, 1, 2, 3, 2, 5, 4, 5, 6, 5}));
+  const Tensor whole({1}, DType::int32), padded({2}, DType::int32);
+  whole.view().i32_out()[0] = 7;
+  for (const auto& [fill, value] : {std::pair{std::nan(""), 0}, std::pair{4294967301.0, 5}}) {
+    one.run("PadV2", {&whole}, {&padded}, {1, fill});
+    EXPECT_EQ(padded.view().i32()[0], value);
+    EXPECT_EQ(padded.view().i32()[1], 7);
+  }
   const Tensor out({2, 2});
   EXPECT_THROW(one.run("Slice", {&x}, {&out}, {0, 2}), std::runtime_error);
   EXPECT_THROW(one.run("Transpose", {&x}, {&out}, {0, 0}), std::runtime_error);

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 
@@ -122,6 +123,31 @@ TEST(CpuHost, RefusesAMissingAttribute) {
   call.kernel = "Odd";
   const std::string text = thrown_by([&] { host.run([](const Call& c) { c.attr(2); }, call); });
   EXPECT_NE(text.find("attribute 2 is missing"), std::string::npos) << text;
+}
+
+TEST(CpuHost, RefusesAnAttributeThatIsNoInteger) {
+  CpuHost host(1);
+  for (const double value : {std::nan(""), HUGE_VAL, -1e17}) {
+    Call call;
+    call.kernel = "Odd";
+    call.attrs = &value;
+    call.attr_count = 1;
+    const std::string text =
+        thrown_by([&] { host.run([](const Call& c) { c.attr_int(0); }, call); });
+    EXPECT_NE(text.find("attribute 0 is no integer"), std::string::npos) << text;
+  }
+}
+
+TEST(CpuHost, RefusesNegativeSizes) {
+  CpuHost host(1);
+  View view;
+  view.rank = 2;
+  view.dims[0] = view.dims[1] = -2;
+  Call call;
+  call.kernel = "Odd";
+  call.bind(&view, 0, 1);
+  const std::string text = thrown_by([&] { host.run([](const Call&) {}, call); });
+  EXPECT_NE(text.find("a size of float32[-2,-2] is negative"), std::string::npos) << text;
 }
 
 TEST(CpuHost, HandsScratchOutAnewInEachCall) {

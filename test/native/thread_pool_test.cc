@@ -1,9 +1,13 @@
 #include "runtime/thread_pool.h"
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
+#include <cstdlib>
+#include <fstream>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -104,6 +108,26 @@ TEST(ThreadPool, ComesAndGoes) {
     }
   }
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // they need room themselves
+// In a process of its own, with room for a few threads' stacks.
+TEST(ThreadPoolDeathTest, ThrowsWhereNotAllThreadsCanBeStarted) {
+  const auto tries = [] {
+    long pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlim_t used = static_cast<rlim_t>(pages) * static_cast<rlim_t>(sysconf(_SC_PAGESIZE));
+    const rlimit room{used + (rlim_t{40} << 20), RLIM_INFINITY};
+    if (setrlimit(RLIMIT_AS, &room) != 0) std::exit(1);
+    try {
+      const ThreadPool pool(256);
+    } catch (const std::runtime_error&) {
+      std::exit(0);
+    }
+    std::exit(2);
+  };
+  EXPECT_EXIT(tries(), testing::ExitedWithCode(0), "");
+}
+#endif
 
 }  // namespace
 }  // namespace rareface

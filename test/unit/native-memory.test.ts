@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { loadBinding } from '../../ts/backend/binding.js';
 import { useEngine } from '../../ts/backend/engine.js';
 import { hostTensors } from '../../ts/backend/host-kernel.js';
 import type { NativeBackend } from '../../ts/backend/native-backend.js';
@@ -192,6 +193,35 @@ describe('wrong use is refused', () => {
     );
     backend().release(y);
     x.dispose();
+    expect(alive()).toEqual(before);
+  });
+
+  test('shapes that are none', () => {
+    tf.tidy(() => {
+      const x = tf.zeros<tf.Rank.R4>([1, 2, 2, 3]);
+      const refusal = /no tensors of shape \[1,-2,-2,4\]: each size must be from 0 to 2147483647/;
+      expect(() => tf.conv2d(x, tf.zeros<tf.Rank.R4>([5, 5, 3, 4]), 1, 'valid')).toThrow(refusal);
+      expect(() => tf.square(tf.reshape(tf.zeros([0]), [0, 2 ** 32]))).toThrow(/\[0,4294967296\]: each size/);
+    });
+    expect(alive()).toEqual(before);
+  });
+
+  test('calls that are not as the native side reads them', () => {
+    const binding = loadBinding();
+    const id = binding.allocate(4);
+    const run =
+      (operands: number[], attrs = 0) =>
+      () =>
+        binding.run(0, Int32Array.from(operands), new Float64Array(1), attrs);
+    expect(run([])).toThrow(/end too early/);
+    expect(run([1, 1, id, 0, 1])).toThrow(/end too early/);
+    expect(run([-1, 2])).toThrow(/-1 inputs/);
+    expect(run([0, 1, id, 3, 0])).toThrow(/no dtype has the number 3/);
+    expect(run([0, 1, id, 0, 7])).toThrow(/rank 7/);
+    expect(run([0, 1, id, 0, 4, 65536, 65536, 65536, 65536])).toThrow(/does not fit its buffer/);
+    expect(run([0, 0], 2)).toThrow(/no 2 attributes/);
+    for (const threads of [0, -1, 257]) expect(() => binding.setThreads(threads)).toThrow(/1 to 256 threads/);
+    binding.release(id);
     expect(alive()).toEqual(before);
   });
 });

@@ -89,6 +89,7 @@ export class NativeBackend extends tf.KernelBackend {
     operands[at++] = id;
     operands[at++] = dtypes[dtype as NativeDType];
     operands[at++] = info.shape.length;
+    checkShape(info.shape);
     for (const dim of info.shape) operands[at++] = dim;
     return at;
   }
@@ -113,6 +114,7 @@ export class NativeBackend extends tf.KernelBackend {
 
   /** A new uninitialised tensor. */
   makeOutput(shape: readonly number[], dtype: NativeDType): TensorInfo {
+    checkShape(shape);
     const dataId = {};
     this.put(dataId, tf.util.sizeFromShape(shape as number[]), dtype, 1);
     this.taken?.push(dataId);
@@ -290,6 +292,15 @@ export class NativeBackend extends tf.KernelBackend {
   }
 }
 
+/** tfjs gives a window larger than its image a result of negative sizes; an int32 would wrap round larger ones. */
+function checkShape(shape: readonly number[]): void {
+  for (const size of shape)
+    if (size < 0 || size > 0x7fffffff)
+      throw new Error(
+        `The native backend has no tensors of shape [${shape.join()}]: each size must be from 0 to 2147483647.`,
+      );
+}
+
 function toNative(values: BackendValues, dtype: NativeDType): Float32Array | Int32Array | Uint8Array {
   if (dtype === 'float32')
     return values instanceof Float32Array ? values : Float32Array.from(values as ArrayLike<number>);
@@ -297,11 +308,14 @@ function toNative(values: BackendValues, dtype: NativeDType): Float32Array | Int
   return values instanceof Uint8Array ? values : Uint8Array.from(values as ArrayLike<number>);
 }
 
+/** Must match kMaxThreads in native/addon/addon.cc. */
+const maxThreads = 256;
+
 function threadsFromEnvironment(): number {
   const text = process.env['RAREFACE_THREADS'];
-  if (text === undefined) return availableParallelism();
+  if (text === undefined) return Math.min(availableParallelism(), maxThreads);
   const threads = Number(text);
-  if (!Number.isInteger(threads) || threads < 1 || threads > 256)
-    throw new UserError(`Expected an integer between 1 and 256 for RAREFACE_THREADS but received '${text}'.`);
+  if (!Number.isInteger(threads) || threads < 1 || threads > maxThreads)
+    throw new UserError(`Expected an integer between 1 and ${maxThreads} for RAREFACE_THREADS but received '${text}'.`);
   return threads;
 }
