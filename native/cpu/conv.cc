@@ -83,8 +83,10 @@ void conv_input_grad(const ConvShape& s, const float* dy, std::int64_t dy_stride
     return;
   }
   ReusedScratch scratch(host);
-  for (std::int64_t py = 0; py < s.stride_h; ++py)
-    for (std::int64_t px = 0; px < s.stride_w; ++px, scratch.rewind())
+  const std::int64_t phases_h = std::min(s.stride_h, s.in_height);
+  const std::int64_t phases_w = std::min(s.stride_w, s.in_width);
+  for (std::int64_t py = 0; py < phases_h; ++py)
+    for (std::int64_t px = 0; px < phases_w; ++px, scratch.rewind())
       convolve(source,
                backward_axis(s.in_height, s.filter_height, s.stride_h, s.dilation_h, s.pad_top, py),
                backward_axis(s.in_width, s.filter_width, s.stride_w, s.dilation_w, s.pad_left, px),

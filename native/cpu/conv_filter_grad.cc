@@ -82,6 +82,7 @@ void few_channels(const PixelGather& gather, const float* dy, std::int64_t dy_st
 
 void conv_filter_grad(const ConvShape& s, const float* x, std::int64_t x_stride, const float* dy,
                       std::int64_t dy_stride, float* dfilter, bool accumulate, Host& host) {
+  if (s.out_channels == 0) return;
   if (const std::int64_t tile = winograd_tile_of_filter_grad(s)) {
     winograd_filter_grad(tile, s, x, x_stride, dy, dy_stride, dfilter, accumulate, host);
     return;

@@ -67,8 +67,8 @@ class Product {
     const std::int64_t channels = c_.source.channels;
     const std::int64_t most_tiles = ceil_div(tiles_.count(), plan_.tile_blocks);
     const std::int64_t most_channels = ceil_div(channels, plan_.splits);
-    Points tiles(W::kPoints, most_tiles, most_channels);
-    Points filters(W::kPoints, plan_.depth, kTileCols);
+    const Points tiles(W::kPoints, most_tiles, most_channels);
+    const Points filters(W::kPoints, plan_.depth, kTileCols);
     const Points sums(W::kPoints, most_tiles, kTileCols);
     if (plan_.share_tiles || plan_.share_filters) share();
     float* split_sums = nullptr;
@@ -140,7 +140,7 @@ class Product {
   void share() {
     constexpr std::int64_t kChannels = 32, kFilters = 16;  // in one task
     const std::int64_t channels = c_.source.channels;
-    Points filters(W::kPoints, channels, kTileCols);
+    const Points filters(W::kPoints, channels, kTileCols);
     std::int64_t parts = 0, filter_tasks = 0;
     if (plan_.share_tiles) {
       parts = ceil_div(channels, kChannels);
@@ -155,8 +155,8 @@ class Product {
     auto task = [&](std::int64_t index) {
       if (index < filter_tasks) {
         const std::int64_t panel = index % plan_.panels, k = index / plan_.panels * kFilters;
-        filters.data = filters_shared_ + panel * filters.size();
         Points own = filters;
+        own.data = filters_shared_ + panel * filters.size();
         transform_filters(panel, {k, std::min(channels, k + kFilters)}, own, k);
         return;
       }

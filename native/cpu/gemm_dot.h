@@ -101,6 +101,7 @@ void gemm(const Gather& gather, std::int64_t rows, Segments segments, const floa
 template <class Gather>
 void gemm_dot(const Gather& gather, std::int64_t rows, Segments segments, const RightFactor& b,
               std::int64_t cols, const Output& output, const Epilogue& epilogue, Host& host) {
+  if (rows == 0 || cols == 0) return;
   const std::int64_t k = b.k();
   auto* columns = static_cast<float*>(host.scratch(static_cast<std::size_t>(cols * k) * 4));
   for (std::int64_t t = 0; t < b.taps; ++t) {

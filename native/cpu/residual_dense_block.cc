@@ -137,6 +137,7 @@ void through_activation(const Call& call, std::int64_t pixels, std::int64_t chan
                         const float* dy, std::int64_t dy_stride, const float* y,
                         std::int64_t y_stride, float slope, float scale, float* dx,
                         std::int64_t dx_stride, float* sums, Host& host) {
+  if (channels == 0) return;
   const std::int64_t rows = std::max<std::int64_t>(1, kCheapGrain / channels);
   const std::int64_t blocks = ceil_div(pixels, rows);
   auto* partial = static_cast<float*>(

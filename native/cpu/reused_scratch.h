@@ -15,7 +15,7 @@ class ReusedScratch final : public Host {
   void* scratch(std::size_t bytes) override {
     if (next_ == blocks_.size()) blocks_.push_back({});
     Block& block = blocks_[next_++];
-    if (block.bytes < bytes) block = {host_.scratch(bytes), bytes};
+    if (!block.memory || block.bytes < bytes) block = {host_.scratch(bytes), bytes};
     return block.memory;
   }
   // What was handed out may be handed out again.

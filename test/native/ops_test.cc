@@ -212,6 +212,8 @@ TEST_P(OpsTest, ResidualDenseBlockAndItsGradientAreTheirDefinition) {
       {2, 4, 3, 3, 2, 2, true, false},    {2, 4, 5, 17, 5, 3, false, true},
       {1, 6, 6, 16, 8, 5, true, false},   {1, 6, 5, 16, 8, 5, false, true},
       {3, 3, 3, 33, 16, 3, false, false}, {1, 12, 12, 32, 32, 3, false, true},
+      {1, 1, 1, 16, 16, 2, true, false},  {1, 3, 2, 4, 0, 2, true, false},
+      {1, 3, 2, 0, 3, 2, true, false},    {0, 3, 2, 4, 3, 2, true, false},
   };
   for (const Block& block : blocks) {
     SCOPED_TRACE(::testing::Message() << block.h << "x" << block.w << "x" << block.c << ", "

@@ -218,11 +218,17 @@ TEST_P(WinogradTest, PartsOfTilesAndVectorsMatchPlainLoops) {
         check({height % 3 + 1, height, 13 - height, 8 + height, 17 - height, pad});
 }
 
+TEST_P(WinogradTest, TakesNothing) {
+  check({0, 5, 4, 9, 10, 1});
+  check({2, 2, 2, 9, 10, 0});
+}
+
 TEST_P(WinogradTest, EveryWayToShareTheWorkMatchesPlainLoops) {
   check({1, 12, 12, 300, 7, 1});   // one panel: the channels are split
   check({2, 12, 12, 130, 40, 1});  // panels share the tiles
   check({1, 14, 14, 70, 33, 0});   // valid, as in the residual blocks
   check({2, 25, 23, 20, 12, 1});   // blocks of tiles share the filters
+  check({2, 25, 23, 20, 70, 1});   // of several panels
   check({3, 26, 24, 160, 9, 1});   // too many tiles of too many channels for one task
 }
 
