@@ -56,5 +56,13 @@ describe('adamUpdate', () => {
     });
   });
 
+  test('frees what it made where it throws', () => {
+    const [a, b] = [tf.zeros([2]), tf.zeros([3])];
+    const before = tf.memory().numTensors;
+    expect(() => adamUpdate([a], [b], [a], [a], { ...options, learningRate: 1, step: 1 })).toThrow();
+    expect(tf.memory().numTensors).toBe(before);
+    tf.dispose([a, b]);
+  });
+
   test('frees what it made', () => expectNoLeak(() => void steps(adamUpdate, [[3], [4, 4]])));
 });

@@ -40,10 +40,13 @@ export function adamUpdate(
   const rate = learningRate / (1 - beta1 ** step);
   const correction = 1 / (1 - beta2 ** step);
   const scalars = tf.tensor1d([rate, beta1, 1 - beta1, beta2, 1 - beta2, correction, epsilon]);
-  const updated = runKernel<Tensor[]>(kernel, [scalars, ...params, ...grads, ...m, ...v]);
-  scalars.dispose();
-  const list = (i: number) => updated.slice(i * params.length, (i + 1) * params.length);
-  return { params: list(0), m: list(1), v: list(2) };
+  try {
+    const updated = runKernel<Tensor[]>(kernel, [scalars, ...params, ...grads, ...m, ...v]);
+    const list = (i: number) => updated.slice(i * params.length, (i + 1) * params.length);
+    return { params: list(0), m: list(1), v: list(2) };
+  } finally {
+    scalars.dispose();
+  }
 }
 
 /** The same in plain tfjs ops: what other engines run. */

@@ -8,6 +8,7 @@ import { trainableClassifier, type ConvClassifier, type TrainableClassifier } fr
 import { downloadParams, uploadParams } from '../models/host-params.js';
 import { initialParams, type HostParams, type Params } from '../models/network.js';
 import { adamUpdate } from '../ops/adam.js';
+import { valueAndGrads } from '../ops/gradients.js';
 import { TrainingBatches, type TrainingBatch } from './batches.js';
 import type { PretrainEvents } from './events.js';
 import type { PretrainConfig } from './options.js';
@@ -83,7 +84,7 @@ function lossAndGrads(
       const logits = network.apply(named(names, weights), x);
       return tf.neg(tf.mean(tf.sum(tf.mul(target, tf.logSoftmax(logits)), 1))) as Scalar;
     };
-    const { value, grads } = tf.valueAndGrads(crossEntropy)(params);
+    const { value, grads } = valueAndGrads(crossEntropy, params);
     return { loss: value, grads };
   });
 }

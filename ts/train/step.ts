@@ -2,6 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Network, Params } from '../models/network.js';
 import { adamUpdate, type AdamOptions } from '../ops/adam.js';
+import { valueAndGrads } from '../ops/gradients.js';
 import { perceptualLoss, type FeatureStack } from '../ops/perceptual-loss.js';
 import { adversarialLoss, discriminatorLoss, gradientPenalty, l1, lossNames, type LossName } from './losses.js';
 import type { TrainConfig } from './options.js';
@@ -263,11 +264,11 @@ function gradientsOf(
 ): { grads: Tensor[]; beside: Tensor[] } {
   let kept: Tensor[] = [];
   try {
-    const { grads } = tf.valueAndGrads((...args: Tensor[]) => {
+    const { grads } = valueAndGrads((...args) => {
       const { loss, beside } = compute(args);
       kept = beside.map((tensor) => tf.keep(tensor));
       return loss;
-    })([...xs]);
+    }, xs);
     // Clones belong to the tidy around, unlike what is kept.
     return { grads, beside: kept.map((tensor) => tensor.clone()) };
   } finally {
