@@ -5,7 +5,7 @@
 // --sanitize address: AddressSanitizer and UBSan over the addon and the kernels as well; then the
 //   JavaScript tests that run on the native backend run with that addon, where every tensor is a
 //   block of its own, so that an access outside one is seen.
-// --sanitize thread: ThreadSanitizer over the thread pool and the memory pool.
+// --sanitize thread: ThreadSanitizer over the runtime and the portable kernels.
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
