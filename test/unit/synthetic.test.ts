@@ -36,8 +36,8 @@ describe('syntheticFaces', () => {
 
   test('makes the rare class as rare as told', async () => {
     const faces = await loadFaces({ ...grey, data: 'synthetic' });
-    expect(faces.count).toBe(380);
-    expect(ferClasses.map((name) => facesOfClass(faces, name).length)).toEqual([60, 20, 60, 60, 60, 60, 60]);
+    expect(faces.count).toBe(760);
+    expect(ferClasses.map((name) => facesOfClass(faces, name).length)).toEqual([120, 40, 120, 120, 120, 120, 120]);
   });
 
   test('draws in colour and in other sizes', async () => {

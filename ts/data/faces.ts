@@ -29,8 +29,8 @@ export interface LoadOptions {
   onProgress?: (rows: number) => void;
 }
 
-/** Faces of the embedded default: 60 of every class, but 20 of Disgust, the rare one. */
-const syntheticDefault = { count: 380, rareEvery: 3 };
+/** Faces of the embedded default: 120 of every class, but 40 of Disgust, the rare one. */
+const syntheticDefault = { count: 760, rareEvery: 3 };
 
 /**
  * Reads labelled faces.

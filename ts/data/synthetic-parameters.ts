@@ -179,7 +179,7 @@ export function faceParameters(seed: number, i: number, expression: FerClass): F
     direction: around(0, 45),
     strength: between(0.2, 0.9),
     exposure: around(1, 0.09),
-    noise: between(1.5, 6),
+    noise: between(0.5, 2.5),
     background: random.uniform(),
     backgroundSlope: around(0, 0.2),
     seed: random.uint32(),
