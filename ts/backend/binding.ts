@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { messageOf, UserError } from '../base/errors.js';
+import { firstLineOf, UserError } from '../base/errors.js';
 
 /** The instruction set whose kernels were loaded. */
 export type Isa = 'avx512' | 'avx2' | 'portable';
@@ -39,7 +39,7 @@ export function loadBinding(): NativeBinding {
     loaded = createRequire(import.meta.url)(resolve(path)) as NativeBinding;
     return loaded;
   } catch (error) {
-    const cause = messageOf(error).split('\n')[0];
+    const cause = firstLineOf(error);
     throw new UserError(`The native addon could not be loaded: ${cause} Build it with: npm run build:native`);
   }
 }

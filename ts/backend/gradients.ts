@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { createRequire } from 'node:module';
 import { fileURLToPath } from 'node:url';
-import { messageOf, UserError } from '../base/errors.js';
+import { firstLineOf, UserError } from '../base/errors.js';
 
 let registered = false;
 
@@ -17,7 +17,7 @@ export function registerGradients(): void {
   try {
     createRequire(import.meta.url)(path);
   } catch (error) {
-    throw new UserError(`Cannot load ${path}: ${messageOf(error).split('\n')[0]} Build it with: npm run build:ts`);
+    throw new UserError(`Cannot load ${path}: ${firstLineOf(error)} Build it with: npm run build:ts`);
   }
   tf.registerGradient(leakyRelu);
   registered = true;

@@ -19,6 +19,11 @@ export function expected(what: string, expectation: string, actual: unknown): Us
   return new UserError(`Expected ${expectation} for ${what} but received ${shown} of type ${typeof actual}.`);
 }
 
+/** The first line of the text of whatever was thrown: libraries add advice and stacks below it. */
+export function firstLineOf(error: unknown): string {
+  return messageOf(error).trim().split('\n')[0]!;
+}
+
 /** The text of whatever was thrown. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error);

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { luma } from '../base/colour.js';
 import { UserError } from '../base/errors.js';
 
 /** The splits of FER2013: Training, PublicTest, PrivateTest. */
@@ -85,10 +86,7 @@ export function labelOf(classNames: readonly string[], className: string): numbe
   return label;
 }
 
-/** Rec. 601, as image libraries turn colour to grey; grey pixels keep their value. */
-const luma = [0.299, 0.587, 0.114] as const;
-
-/** Interleaved RGB to one byte a pixel. */
+/** Interleaved RGB to one byte a pixel; grey pixels keep their value. */
 export function toGrey(rgb: Uint8Array): Uint8Array {
   const grey = new Uint8Array(rgb.length / 3);
   for (let i = 0; i < grey.length; i++)

@@ -1,7 +1,7 @@
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { messageOf, UserError } from '../base/errors.js';
+import { firstLineOf, messageOf, UserError } from '../base/errors.js';
 import { toGrey } from './face-set.js';
 import { resizeKernel } from './resize.js';
 
@@ -46,7 +46,7 @@ export async function readFolders(root: string, options: FolderOptions): Promise
         kept.push(start + i);
         return;
       }
-      const why = `${some[i]!} is no image that can be read: ${firstLine(messageOf(result.reason))}`;
+      const why = `${some[i]!} is no image that can be read: ${firstLineOf(result.reason)}`;
       if (!skipBad) throw new UserError(why);
       skipped.push(why);
     });
@@ -60,8 +60,6 @@ export async function readFolders(root: string, options: FolderOptions): Promise
     skipped,
   };
 }
-
-const firstLine = (text: string): string => text.split('\n')[0]!;
 
 async function listImages(root: string, skipBad: boolean) {
   const classNames: string[] = [];

@@ -29,6 +29,11 @@ export interface Network<Output = Tensor4D> {
   apply(params: Params, x: Tensor4D): Output;
 }
 
+/** Numbers in all parameters together. */
+export function countWeights(params: readonly ParamSpec[]): number {
+  return params.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
+}
+
 /** Draws a network's starting weights; the same seed gives the same weights on every engine. */
 export function initialParams(network: Pick<Network<unknown>, 'params'>, seed: number, stream = 0): HostParams {
   const random = new Philox(seed, stream);

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import { luma } from '../base/colour.js';
 import { expected } from '../base/errors.js';
 import type { FeatureStack } from '../ops/perceptual-loss.js';
 import { convRelu, plainParams, type ConvClassifier, type ConvLayer } from './conv-classifier.js';
@@ -126,14 +127,11 @@ function wantedConvs({ width, layers, channels }: Vgg19Config): ConvLayer[] {
   return all.slice(0, last + 1);
 }
 
-/** Rec. 601, as image libraries turn colour to grey. */
-const luma = [0.299, 0.587, 0.114];
-
 /** Images in [-1, 1] with the channels and the normalisation that the weights are used to. */
 function toNetworkInput(x: Tensor4D, channels: 1 | 3, normalise?: Normalisation): Tensor4D {
   let y = x;
   if (x.shape[3] === 1 && channels === 3) y = tf.concat([x, x, x], 3);
-  if (x.shape[3] === 3 && channels === 1) y = tf.conv2d(x, tf.tensor4d(luma, [1, 1, 3, 1]), 1, 0);
+  if (x.shape[3] === 3 && channels === 1) y = tf.conv2d(x, tf.tensor4d([...luma], [1, 1, 3, 1]), 1, 0);
   if (!normalise) return y;
   // ((y + 1) / 2 - mean) / std
   const scale = tf.tensor1d(normalise.std.map((std) => 0.5 / std));

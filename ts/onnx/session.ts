@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import type { Worker } from 'node:worker_threads';
-import { expected, messageOf, UserError } from '../base/errors.js';
+import { expected, firstLineOf, UserError } from '../base/errors.js';
 import { startWorker } from '../base/worker.js';
 import { generatorShape, readModelFile } from './model-file.js';
 import type { AnyWork, Opened, Reply, Request, Work } from './session-messages.js';
@@ -71,7 +71,7 @@ export async function openGenerator(
           });
         } catch (error) {
           const images = `[${n}, ${shape.channels}, ${size}, ${size}]`;
-          throw new UserError(`${file} failed on images ${images}: ${firstLine(messageOf(error))}.`);
+          throw new UserError(`${file} failed on images ${images}: ${firstLine(error)}.`);
         }
       },
       close: () => thread.close(),
@@ -86,7 +86,7 @@ async function open(thread: SessionThread, file: string, work: Omit<Work<'open'>
   try {
     return await thread.open({ kind: 'open', ...work });
   } catch (error) {
-    throw new UserError(`onnxruntime cannot load ${file}: ${firstLine(messageOf(error))}`);
+    throw new UserError(`onnxruntime cannot load ${file}: ${firstLine(error)}`);
   }
 }
 
@@ -100,7 +100,8 @@ function cudaMissing(cause: string): UserError {
   );
 }
 
-const firstLine = (text: string): string => text.trim().split('\n')[0]!.replace(/\.$/, '');
+/** Without a full stop: it goes into a sentence. */
+const firstLine = (error: unknown): string => firstLineOf(error).replace(/\.$/, '');
 
 /** The session's thread, as promises. */
 class SessionThread {

@@ -8,6 +8,7 @@ import { flagOf } from '../base/options.js';
 import { loadFaces } from '../data/faces.js';
 import { plainClassifier } from '../models/conv-classifier.js';
 import { featureMetadata } from '../models/feature-network.js';
+import { countWeights } from '../models/network.js';
 import { vgg19Classifier } from '../models/vgg19.js';
 import { writeWeights } from '../models/weights.js';
 import { describeScore, fileName, modelCard } from './card.js';
@@ -54,7 +55,7 @@ export async function pretrain(
   await checkWritable(file);
   const shape = vgg19Classifier({ ...config, classes: faces.classNames.length });
   const steps = Math.max(1, Math.floor((split.train.length * config.epochs) / config.batchSize));
-  const weights = countOf(plainClassifier(shape).params);
+  const weights = countWeights(plainClassifier(shape).params);
   events.onStart?.({
     images: split.train.length,
     heldOut: split.holdout.length,
@@ -119,9 +120,6 @@ async function checkWritable(file: string): Promise<void> {
     if ((await stat(path).catch(() => undefined))?.isDirectory())
       throw new UserError(`Cannot write ${path}: it is a folder.`);
 }
-
-const countOf = (params: readonly { shape: readonly number[] }[]): number =>
-  params.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0);
 
 /** The command line that gives this network: data, epochs and whatever is not as it was. */
 function commandOf(config: PretrainConfig): string {

@@ -7,7 +7,7 @@ import { facesOfClass, type FaceSet } from '../data/faces.js';
 import { makeDiscriminator } from '../models/discriminator.js';
 import { makeGenerator } from '../models/generator.js';
 import { uploadParams } from '../models/host-params.js';
-import { initialParams, type HostParams, type Network, type Params } from '../models/network.js';
+import { countWeights, initialParams, type HostParams, type Network, type Params } from '../models/network.js';
 import type { AdamOptions } from '../ops/adam.js';
 import { CollapseWatch, type CollapseState } from './collapse.js';
 import { DataOrder, type OrderState } from '../data/data-order.js';
@@ -153,9 +153,7 @@ export class Trainer {
 
   /** Numbers in each network. */
   get sizes(): Readonly<Record<NetworkName, number>> {
-    return forEachNetwork((name) =>
-      this.networks[name].params.reduce((sum, { shape }) => sum + shape.reduce((a, b) => a * b, 1), 0),
-    );
+    return forEachNetwork((name) => countWeights(this.networks[name].params));
   }
 
   /** Runs one step. Its losses stay on the engine until {@link readLosses}. */
