@@ -30,6 +30,7 @@ class Addon : public Napi::Addon<Addon> {
     DefineAddon(exports, {
                              InstanceMethod("open", &Addon::Open),
                              InstanceMethod("setThreads", &Addon::SetThreads),
+                             InstanceMethod("setPrecision", &Addon::SetPrecision),
                              InstanceMethod("allocate", &Addon::Allocate),
                              InstanceMethod("release", &Addon::Release),
                              InstanceMethod("write", &Addon::Write),
@@ -61,7 +62,7 @@ class Addon : public Napi::Addon<Addon> {
     return threads;
   }
 
-  // open(isa: string, threads: number) -> { isa, threads, kernels }
+  // open(isa: string, threads: number) -> { isa, threads, bfloat16, kernels }
   Napi::Value Open(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
       const std::string isa = info[0].As<Napi::String>();
@@ -78,6 +79,7 @@ class Addon : public Napi::Addon<Addon> {
         names.Set(i, kernels_.entries()[i].name);
       result.Set("isa", isa_);
       result.Set("threads", host_->threads());
+      result.Set("bfloat16", supports_bfloat16(isa_));
       result.Set("kernels", names);
       return result;
     });
@@ -85,6 +87,18 @@ class Addon : public Napi::Addon<Addon> {
 
   void SetThreads(const Napi::CallbackInfo& info) {
     guarded(info.Env(), [&] { host().resize(threads_of(info[0])); });
+  }
+
+  // setPrecision(number): of the calls from now on, see Precision
+  void SetPrecision(const Napi::CallbackInfo& info) {
+    guarded(info.Env(), [&] {
+      const int number = info[0].As<Napi::Number>().Int32Value();
+      require(number == 0 || number == 1, "no precision has the number ", number);
+      const auto precision = static_cast<Precision>(number);
+      require(precision == Precision::float32 || supports_bfloat16(isa_), "the ", isa_,
+              " kernels have no bfloat16 on this processor");
+      precision_ = precision;
+    });
   }
 
   // allocate(bytes) -> id
@@ -151,6 +165,7 @@ class Addon : public Napi::Addon<Addon> {
       Call call;
       call.kernel = entry.name.c_str();
       call.bind(views_.data(), inputs, outputs);
+      call.precision = precision_;
       call.attrs = attrs.Data();
       call.attr_count = info[3].As<Napi::Number>().Int32Value();
       require(call.attr_count >= 0 &&
@@ -225,6 +240,7 @@ class Addon : public Napi::Addon<Addon> {
   KernelList kernels_;
   std::string isa_;
   std::optional<CpuHost> host_;
+  Precision precision_ = Precision::float32;
   std::vector<View> views_;
   std::int64_t reported_ = 0;
 };

@@ -11,6 +11,7 @@ class ReusedScratch final : public Host {
  public:
   explicit ReusedScratch(Host& host) : host_(host) {}
   int threads() const override { return host_.threads(); }
+  Precision precision() const override { return host_.precision(); }
   void parallel(std::int64_t count, Body body) override { host_.parallel(count, body); }
   void* scratch(std::size_t bytes) override {
     if (next_ == blocks_.size()) blocks_.push_back({});

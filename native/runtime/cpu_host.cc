@@ -29,6 +29,7 @@ void CpuHost::run(Kernel kernel, Call& call) {
     ~FreeScratch() { scratch.reset(); }
   } const free_scratch{scratch_};
   call.host = this;
+  precision_ = call.precision;
   try {
     check_dims(call.in);
     check_dims(call.out);

@@ -29,6 +29,7 @@ class CpuHost final : public Host {
  public:
   explicit CpuHost(int threads) : pool_(std::make_unique<ThreadPool>(threads)) {}
   int threads() const override { return pool_->threads(); }
+  Precision precision() const override { return precision_; }
   void parallel(std::int64_t count, Body body) override { pool_->parallel(count, body); }
   void* scratch(std::size_t bytes) override { return scratch_.take(bytes); }
 
@@ -42,6 +43,7 @@ class CpuHost final : public Host {
  private:
   std::unique_ptr<ThreadPool> pool_;
   Scratch scratch_;
+  Precision precision_ = Precision::float32;
 };
 
 // "float32[2,3]", as error messages show a tensor.

@@ -32,6 +32,10 @@ enum class DType : std::int32_t { float32 = 0, int32 = 1, boolean = 2 };
 
 constexpr std::size_t size_of(DType type) { return type == DType::boolean ? 1 : 4; }
 
+// What the factors of large products are rounded to. Sums, and every tensor in memory, are float32.
+// Must match `precisions` in ts/backend/binding.ts.
+enum class Precision : std::int32_t { float32 = 0, bfloat16 = 1 };
+
 constexpr int kMaxRank = 6;
 
 // A dense row-major tensor. Owns nothing.
@@ -73,6 +77,8 @@ class Host {
  public:
   virtual ~Host() = default;
   virtual int threads() const = 0;
+  // Of the call that is running.
+  virtual Precision precision() const = 0;
   // Runs body(0..count-1), each once, on the pool; returns when all are done. Which thread runs an
   // index is not fixed, so split work by shape alone: results must not depend on the thread count.
   // An exception from a body is rethrown here.
@@ -106,6 +112,7 @@ struct Call {
   int out_count = 0;
   const double* attrs = nullptr;
   int attr_count = 0;
+  Precision precision = Precision::float32;
   Host* host = nullptr;
 
   // `views`: the inputs, then the outputs.

@@ -25,6 +25,14 @@ std::vector<std::string> supported_isas() {
   return isas;
 }
 
+bool supports_bfloat16([[maybe_unused]] const std::string& isa) {
+#if defined(__x86_64__)
+  return isa == "avx512" && __builtin_cpu_supports("avx512bf16");
+#else
+  return false;
+#endif
+}
+
 std::string open_kernel_library(const std::string& folder, const std::string& isa,
                                 KernelList& list) {
   auto isas = supported_isas();

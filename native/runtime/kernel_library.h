@@ -27,6 +27,10 @@ class KernelList final : public KernelTable {
 // The instruction sets this processor can run, best first: "avx512", "avx2", "portable".
 std::vector<std::string> supported_isas();
 
+// Whether kernels of this instruction set may be called with Precision::bfloat16 here: whether this
+// processor multiplies such numbers faster than float32.
+bool supports_bfloat16(const std::string& isa);
+
 // Opens `librareface-cpu-<isa>.so` in `folder` and fills `list`. With an empty `isa` the best that
 // is supported and present is taken. Returns the one opened. Libraries stay open for good.
 // Throws std::runtime_error that names what was tried.

@@ -1,6 +1,8 @@
 import * as tf from '@tensorflow/tfjs-core';
+import { readFileSync } from 'node:fs';
 import { beforeAll, expect, test } from 'vitest';
 import { useEngine } from '../../ts/backend/engine.js';
+import type { NativeBackend } from '../../ts/backend/native-backend.js';
 
 beforeAll(() => useEngine('native'));
 
@@ -11,4 +13,21 @@ test('runs a kernel and frees what it allocated', () => {
   expect(Array.from(y.dataSync())).toEqual([0, 2, 0]);
   tf.dispose([x, y]);
   expect((tf.memory() as unknown as { bytes: number }).bytes).toBe(before.bytes);
+});
+
+test('takes bfloat16 where the processor has it, else says what is needed; a new choice of engine is float32', async () => {
+  const native = tf.backend() as NativeBackend;
+  expect(native.precision).toBe('float32');
+  const hasFlag = readFileSync('/proc/cpuinfo', 'utf8').includes(' avx512_bf16');
+  expect(native.hasBfloat16).toBe(hasFlag && native.isa === 'avx512');
+  if (native.hasBfloat16) {
+    await useEngine('native', 'bfloat16');
+    expect(native.precision).toBe('bfloat16');
+    await useEngine('native');
+    expect(native.precision).toBe('float32');
+  } else {
+    await expect(useEngine('native', 'bfloat16')).rejects.toThrow(/AVX512_BF16.*Use precision float32/);
+  }
+  await expect(useEngine('cpu', 'bfloat16')).rejects.toThrow('bfloat16 is for engine native');
+  expect(tf.getBackend()).toBe('native');
 });

@@ -6,11 +6,17 @@ import { firstLineOf, UserError } from '../base/errors.js';
 /** The instruction set whose kernels were loaded. */
 export type Isa = 'avx512' | 'avx2' | 'portable';
 
+/** What kernels round the factors of large products to; must match Precision in native/runtime/kernel.h. */
+export const precisions = ['float32', 'bfloat16'] as const;
+export type Precision = (typeof precisions)[number];
+
 /** The native surface (native/addon/addon.cc). */
 export interface NativeBinding {
   /** Loads the kernels for an instruction set ('' takes the best) and starts the threads; later calls return what is open. */
-  open(isa: Isa | '', threads: number): { isa: Isa; threads: number; kernels: string[] };
+  open(isa: Isa | '', threads: number): { isa: Isa; threads: number; bfloat16: boolean; kernels: string[] };
   setThreads(threads: number): void;
+  /** An index in `precisions`, for the calls from now on. */
+  setPrecision(precision: number): void;
   /** A new uninitialised buffer; ids start at 1. */
   allocate(bytes: number): number;
   release(id: number): void;

@@ -2,7 +2,7 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { BackendValues, DataId, DataType, TensorInfo } from '@tensorflow/tfjs-core';
 import { availableParallelism } from 'node:os';
 import { UserError } from '../base/errors.js';
-import { loadBinding, type Isa, type NativeBinding } from './binding.js';
+import { loadBinding, precisions, type Isa, type NativeBinding, type Precision } from './binding.js';
 
 /** Number of each dtype on the native side; must match DType in native/runtime/kernel.h. */
 const dtypes = { float32: 0, int32: 1, bool: 2 } as const;
@@ -23,6 +23,8 @@ export interface NativeBackendOptions {
   threads?: number;
   /** Instruction set. Default: RAREFACE_ISA, else the best this processor has. */
   isa?: Isa;
+  /** What products round their factors to. Default: float32, which rounds nothing. */
+  precision?: Precision;
 }
 
 /**
@@ -32,6 +34,9 @@ export interface NativeBackendOptions {
 export class NativeBackend extends tf.KernelBackend {
   readonly isa: Isa;
   readonly threads: number;
+  /** Whether the processor and the kernels loaded have bfloat16 products. */
+  readonly hasBfloat16: boolean;
+  private currentPrecision: Precision = 'float32';
   private readonly binding: NativeBinding;
   private readonly data: tf.DataStorage<TensorData>;
   private readonly kernelNumbers: ReadonlyMap<string, number>;
@@ -47,8 +52,29 @@ export class NativeBackend extends tf.KernelBackend {
     const opened = this.binding.open(isa, options.threads ?? threadsFromEnvironment());
     this.isa = opened.isa;
     this.threads = opened.threads;
+    this.hasBfloat16 = opened.bfloat16;
+    this.precision = options.precision ?? 'float32';
     this.kernelNumbers = new Map(opened.kernels.map((name, number) => [name, number]));
     this.data = new tf.DataStorage(this, tf.engine());
+  }
+
+  get precision(): Precision {
+    return this.currentPrecision;
+  }
+
+  /**
+   * Of the calls from now on: bfloat16 rounds the factors of convolutions and matrix products to
+   * 8 bits of significand, to nearest even, and adds the products up in float32.
+   * @throws UserError where the processor has no such products
+   */
+  set precision(precision: Precision) {
+    if (precision === 'bfloat16' && !this.hasBfloat16)
+      throw new UserError(
+        `Expected a processor with bfloat16 instructions (AVX512_BF16) for precision bfloat16, but the kernels here ` +
+          `are for ${this.isa}${this.isa === 'avx512' ? ' without them' : ''}. Use precision float32.`,
+      );
+    this.binding.setPrecision(precisions.indexOf(precision));
+    this.currentPrecision = precision;
   }
 
   /** Whether the loaded library has this native kernel. */
