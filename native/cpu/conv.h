@@ -1,4 +1,5 @@
-// 2-D convolutions, float32, as plain functions for every kernel that contains one.
+// 2-D convolutions of float32 tensors, as plain functions for every kernel that contains one. The
+// factors of their products are rounded to the precision of the host.
 //
 // Tensors are NHWC. Each comes with its pixel stride in floats, which may exceed its channel count:
 // so a convolution can read a prefix of the channels of a wider buffer and write a slice of it.

@@ -1,4 +1,5 @@
 #include "conv.h"
+#include "conv_bfloat16.h"
 #include "conv_gather.h"
 #include "conv_winograd.h"
 #include "gemm_columns.h"
@@ -83,22 +84,44 @@ void few_channels(const PixelGather& gather, const float* dy, std::int64_t dy_st
 void conv_filter_grad(const ConvShape& s, const float* x, std::int64_t x_stride, const float* dy,
                       std::int64_t dy_stride, float* dfilter, bool accumulate, Host& host) {
   if (s.out_channels == 0) return;
-  if (const std::int64_t tile = winograd_tile_of_filter_grad(s)) {
-    winograd_filter_grad(tile, s, x, x_stride, dy, dy_stride, dfilter, accumulate, host);
+  const Precision precision = product_precision(host, s.in_channels, s.out_channels);
+  const bool pairs = precision == Precision::bfloat16;
+  if (const std::int64_t tile = winograd_tile_of_filter_grad(s, precision)) {
+    (pairs ? winograd_filter_grad<Bfloat16> : winograd_filter_grad<Float32>)(tile, s, x, x_stride,
+                                                                             dy, dy_stride, dfilter,
+                                                                             accumulate, host);
     return;
   }
   const Axis rows =
       forward_axis(s.out_height, s.filter_height, s.stride_h, s.dilation_h, s.pad_top);
   const Axis cols = forward_axis(s.out_width, s.filter_width, s.stride_w, s.dilation_w, s.pad_left);
-  const PixelGather gather({x, s.batch, s.in_height, s.in_width, s.in_channels, x_stride}, rows,
-                           cols, s.out_height, s.out_width, host);
+  const Image source{x, s.batch, s.in_height, s.in_width, s.in_channels, x_stride};
+  const Output output{dfilter, s.out_channels};
+  const Epilogue epilogue{.accumulate = accumulate};
+  if (pairs) {
+    const PixelPairs neighbours = pixel_pairs(source, cols, host);
+    const PixelGather gather(neighbours.image, rows, neighbours.x, s.out_height, neighbours.x.grid,
+                             host);
+    std::vector<std::int64_t> lines;
+    for (std::int64_t i = 0; i < s.batch * s.out_height; ++i)
+      lines.push_back(i * s.out_width * dy_stride);
+    const RightFactor b{.base = dy,
+                        .offsets = lines.data(),
+                        .taps = s.batch * s.out_height,
+                        .depth = s.out_width,
+                        .k_stride = dy_stride};
+    gemm_by_columns<Bfloat16>(gather, gather.rows(), gather.segments(), b, s.out_channels, output,
+                              epilogue, host);
+    return;
+  }
+  const PixelGather gather(source, rows, cols, s.out_height, s.out_width, host);
   if (s.out_channels <= kFewCols) {
     few_channels(gather, dy, dy_stride, s.out_channels, dfilter, accumulate, host);
     return;
   }
   const RightFactor b{.base = dy, .depth = gather.rows(), .k_stride = dy_stride, .col_stride = 1};
-  gemm_by_columns(gather, gather.rows(), gather.segments(), b, s.out_channels,
-                  {dfilter, s.out_channels}, Epilogue{.accumulate = accumulate}, host);
+  gemm_by_columns(gather, gather.rows(), gather.segments(), b, s.out_channels, output, epilogue,
+                  host);
 }
 
 }  // namespace rareface::cpu

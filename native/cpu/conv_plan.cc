@@ -37,10 +37,11 @@ constexpr Costs kCosts[] = {{.tile = 2,
                              .filter = 200,
                              .transposed_filter = 220,
                              .filter_grad = 200}};
-constexpr double kPack = 6;     // one vector of the direct way's filter
-constexpr double kFinish = 14;  // one vector of the direct way's filter gradient
-constexpr double kStart = 40;   // one call of a tile of the matrix product
-constexpr double kGain = 0.93;  // of the direct way's cost, below which it is worth it
+constexpr double kBfloat16 = 0.5;  // a multiply-add in bfloat16
+constexpr double kPack = 6;        // one vector of the direct way's filter
+constexpr double kFinish = 14;     // one vector of the direct way's filter gradient
+constexpr double kStart = 40;      // one call of a tile of the matrix product
+constexpr double kGain = 0.93;     // of the direct way's cost, below which it is worth it
 constexpr std::int64_t kMinChannels = 8;
 
 bool fits(const ConvShape& s) {
@@ -53,11 +54,12 @@ double vectors(std::int64_t channels) { return static_cast<double>(ceil_div(chan
 
 // cost(costs, tiles) of the cheapest tile that beats `direct`, or 0.
 template <class Cost>
-std::int64_t cheapest(std::int64_t batch, std::int64_t height, std::int64_t width, double direct,
-                      Cost&& cost) {
+std::int64_t cheapest(std::int64_t batch, std::int64_t height, std::int64_t width,
+                      Precision precision, double direct, Cost&& cost) {
   std::int64_t best = 0;
   double least = direct * kGain;
   for (const Costs& c : kCosts) {
+    if (precision == Precision::bfloat16 && c.tile > 2) break;  // too far off
     const double tiles =
         static_cast<double>(batch * ceil_div(height, c.tile) * ceil_div(width, c.tile));
     const double total = cost(c, tiles);
@@ -70,7 +72,7 @@ std::int64_t cheapest(std::int64_t batch, std::int64_t height, std::int64_t widt
 
 }  // namespace
 
-std::int64_t winograd_tile(const ConvShape& s, bool input_grad) {
+std::int64_t winograd_tile(const ConvShape& s, bool input_grad, Precision precision) {
   if (!fits(s)) return 0;
   const std::int64_t height = input_grad ? s.in_height : s.out_height;
   const std::int64_t width = input_grad ? s.in_width : s.out_width;
@@ -78,27 +80,31 @@ std::int64_t winograd_tile(const ConvShape& s, bool input_grad) {
   const std::int64_t cols = input_grad ? s.in_channels : s.out_channels;
   const double filters = static_cast<double>(depth) * vectors(cols);
   const double pixels = static_cast<double>(s.batch * height * width);
+  const double product = precision == Precision::bfloat16 ? kBfloat16 : 1;
   return cheapest(
-      s.batch, height, width, 9 * filters * (pixels + kPack), [&](const Costs& c, double tiles) {
+      s.batch, height, width, precision, 9 * filters * (product * pixels + kPack),
+      [&](const Costs& c, double tiles) {
         const double points = static_cast<double>(c.points());
         const double calls =
             points * std::ceil(tiles / kTileRows) * std::ceil(vectors(cols) / kTileVectors);
-        return filters * (points * tiles + (input_grad ? c.transposed_filter : c.filter)) +
+        return filters *
+                   (product * points * tiles + (input_grad ? c.transposed_filter : c.filter)) +
                tiles * (vectors(depth) * c.input + vectors(cols) * c.output) + calls * kStart;
       });
 }
 
-std::int64_t winograd_tile_of_filter_grad(const ConvShape& s) {
+std::int64_t winograd_tile_of_filter_grad(const ConvShape& s, Precision precision) {
   if (!fits(s)) return 0;
   const double filters = static_cast<double>(s.in_channels) * vectors(s.out_channels);
   const double pixels = static_cast<double>(s.batch * s.out_height * s.out_width);
-  return cheapest(s.batch, s.out_height, s.out_width, 9 * filters * (pixels + kFinish),
-                  [&](const Costs& c, double tiles) {
+  const double product = precision == Precision::bfloat16 ? kBfloat16 : 1;
+  return cheapest(s.batch, s.out_height, s.out_width, precision,
+                  9 * filters * (product * pixels + kFinish), [&](const Costs& c, double tiles) {
                     const double points = static_cast<double>(c.points());
                     const double calls = points *
                                          std::ceil(static_cast<double>(s.in_channels) / kTileRows) *
                                          std::ceil(vectors(s.out_channels) / kTileVectors);
-                    return filters * (points * tiles + c.filter_grad) +
+                    return filters * (product * points * tiles + c.filter_grad) +
                            tiles * (vectors(s.in_channels) * c.input +
                                     vectors(s.out_channels) * c.output_grad) +
                            calls * kStart;

@@ -7,6 +7,7 @@ namespace rareface::cpu {
 namespace {
 
 using winograd_tiles::Points;
+using winograd_tiles::store_across;
 using winograd_tiles::Tiles;
 
 constexpr std::int64_t kL2 = 300000;           // bytes of one of the factors that stay in L2
@@ -17,12 +18,12 @@ constexpr std::int64_t kMaxFilters = 5000000;  // bytes of transformed filters t
 
 // How the work is shared out: a task = a block of tiles x a block of panels (of kTileCols output
 // channels) x a split of the input channels. Shared factors are transformed beforehand, the others
-// by the task itself, where it needs them.
+// by the task itself, where it needs them. Input channels are counted in elements (see operand.h).
 struct Plan {
   std::int64_t panels = 1;
   std::int64_t tile_blocks = 1, panel_blocks = 1, splits = 1;
   bool share_tiles = false, share_filters = false;
-  std::int64_t depth = 1;  // input channels of the filters transformed at once
+  std::int64_t depth = 1;  // of the filters transformed at once
 
   Plan(std::int64_t points, std::int64_t tiles, std::int64_t channels, std::int64_t cols)
       : panels(ceil_div(cols, kTileCols)) {
@@ -49,7 +50,7 @@ struct Plan {
   }
 };
 
-template <int M>
+template <int M, class Operand>
 class Product {
   using W = Winograd<M>;
 
@@ -61,13 +62,12 @@ class Product {
         epilogue_(epilogue),
         host_(host),
         tiles_(c.source, c.out_height, c.out_width, c.pad_top, c.pad_left, host),
-        plan_(W::kPoints, tiles_.count(), c.source.channels, c.out_channels) {}
+        depth_(ceil_div(c.source.channels, Operand::kDepth)),
+        plan_(W::kPoints, tiles_.count(), depth_, c.out_channels) {}
 
   void run() {
-    const std::int64_t channels = c_.source.channels;
     const std::int64_t most_tiles = ceil_div(tiles_.count(), plan_.tile_blocks);
-    const std::int64_t most_channels = ceil_div(channels, plan_.splits);
-    const Points tiles(W::kPoints, most_tiles, most_channels);
+    const Points tiles(W::kPoints, most_tiles, ceil_div(depth_, plan_.splits));
     const Points filters(W::kPoints, plan_.depth, kTileCols);
     const Points sums(W::kPoints, most_tiles, kTileCols);
     if (plan_.share_tiles || plan_.share_filters) share();
@@ -80,7 +80,7 @@ class Product {
     auto task = [&](std::int64_t index, float* memory) {
       const Part panels = part_of(plan_.panels, plan_.panel_blocks, index % plan_.panel_blocks);
       const std::int64_t split = index / plan_.panel_blocks % plan_.splits;
-      const Part depth = part_of(channels, plan_.splits, split);
+      const Part depth = part_of(depth_, plan_.splits, split);
       const std::int64_t block = index / plan_.panel_blocks / plan_.splits;
       const Part range = part_of(tiles_.count(), plan_.tile_blocks, block);
       Points own_tiles = tiles, own_filters = filters, own_sums = sums;
@@ -89,7 +89,8 @@ class Product {
       } else {
         own_tiles.data = memory;
         memory += tiles.size();
-        tiles_.template transform<typename W::Input>(range, depth, own_tiles);
+        tiles_.template transform_along<typename W::Input, Operand>(range, channels_of(depth),
+                                                                    own_tiles);
       }
       if (!plan_.share_filters) {
         own_filters.data = memory;
@@ -136,19 +137,23 @@ class Product {
     return std::min<std::int64_t>(kTileCols, c_.out_channels - panel * kTileCols);
   }
 
+  Part channels_of(Part depth) const {
+    return {depth.begin * Operand::kDepth,
+            std::min(c_.source.channels, depth.end * Operand::kDepth)};
+  }
+
   // Transforms what the tasks share.
   void share() {
-    constexpr std::int64_t kChannels = 32, kFilters = 16;  // in one task
-    const std::int64_t channels = c_.source.channels;
-    const Points filters(W::kPoints, channels, kTileCols);
+    constexpr std::int64_t kDepth = 32, kFilters = 16;  // in one task
+    const Points filters(W::kPoints, depth_, kTileCols);
     std::int64_t parts = 0, filter_tasks = 0;
     if (plan_.share_tiles) {
-      parts = ceil_div(channels, kChannels);
-      tiles_shared_ = Points(W::kPoints, tiles_.count(), channels);
+      parts = ceil_div(depth_, kDepth);
+      tiles_shared_ = Points(W::kPoints, tiles_.count(), depth_);
       tiles_shared_.data = take(tiles_shared_.size());
     }
     if (plan_.share_filters) {
-      filter_tasks = ceil_div(channels, kFilters) * plan_.panels;
+      filter_tasks = ceil_div(depth_, kFilters) * plan_.panels;
       filters_shared_ = take(plan_.panels * filters.size());
     }
     const std::int64_t lines = parts ? tiles_.lines() : 0;
@@ -157,19 +162,19 @@ class Product {
         const std::int64_t panel = index % plan_.panels, k = index / plan_.panels * kFilters;
         Points own = filters;
         own.data = filters_shared_ + panel * filters.size();
-        transform_filters(panel, {k, std::min(channels, k + kFilters)}, own, k);
+        transform_filters(panel, {k, std::min(depth_, k + kFilters)}, own, k);
         return;
       }
       index -= filter_tasks;
-      const std::int64_t c = index % parts * kChannels;
+      const Part depth{index % parts * kDepth, std::min(depth_, (index % parts + 1) * kDepth)};
       const Part range = part_of(tiles_.count(), lines, index / parts);
-      tiles_.template transform<typename W::Input>(range, {c, std::min(channels, c + kChannels)},
-                                                   tiles_shared_.from(range.begin, c));
+      tiles_.template transform_along<typename W::Input, Operand>(
+          range, channels_of(depth), tiles_shared_.from(range.begin, depth.begin));
     };
     host_.parallel(filter_tasks + parts * lines, task);
   }
 
-  // Filters of the input channels `k` and of one panel's output channels; channel k.begin goes to
+  // Filters of the input channels `k` and of one panel's output channels; element k.begin goes to
   // row `first`.
   void transform_filters(std::int64_t panel, Part k, const Points& to, std::int64_t first) const {
     const std::int64_t position = c_.source.channels * c_.out_channels;
@@ -180,23 +185,30 @@ class Product {
     const float* filter = c_.filter + panel * kTileCols * c_.col_stride;
     for (std::int64_t j = 0; j < cols; j += kLanes) {
       const std::int64_t width = std::min<std::int64_t>(kLanes, cols - j);
+      const auto put_row = [&](std::int64_t element, auto&& get) __attribute__((always_inline)) {
+        float* out = to.data + (first + element - k.begin) * to.stride + j;
+        store_across<typename W::Filter, Operand>(
+            out, to.point, [&](int d, auto&& put) __attribute__((always_inline)) {
+              transform_square<typename W::Filter>(
+                  [&](int y, int x) __attribute__((always_inline)) { return get(d, y, x); }, put);
+            });
+      };
       if (c_.col_stride == 1) {
-        for (std::int64_t row = k.begin; row < k.end; ++row) {
+        for (std::int64_t element = k.begin; element < k.end; ++element) {
+          const std::int64_t row = element * Operand::kDepth;
           const float* from = filter + row * c_.k_stride + j;
-          float* out = to.data + (first + row - k.begin) * to.stride + j;
-          transform_square<typename W::Filter>(
-              [&](int y, int x) __attribute__((always_inline)) {
-                const float* p = from + tap(y, x);
-                return width == kLanes ? load(p) : load_part(p, width);
-              },
-              [&](int y, int x, Vec v) __attribute__((always_inline)) {
-                store(out + (y * W::kTile + x) * to.point, v);
-              });
+          put_row(element, [&](int d, int y, int x) __attribute__((always_inline)) {
+            if (row + d >= c_.source.channels) return Vec{};
+            const float* p = from + d * c_.k_stride + tap(y, x);
+            return width == kLanes ? load(p) : load_part(p, width);
+          });
         }
         continue;
       }
-      for (std::int64_t row = k.begin; row < k.end; row += kLanes) {
-        const std::int64_t rows = std::min<std::int64_t>(kLanes, k.end - row);
+      constexpr int kElements = kLanes / Operand::kDepth;
+      for (std::int64_t element = k.begin; element < k.end; element += kElements) {
+        const std::int64_t row = element * Operand::kDepth;
+        const std::int64_t rows = std::min<std::int64_t>(kLanes, c_.source.channels - row);
         Vec squares[9][kLanes];
         for (int t = 0; t < 9; ++t) {
 #pragma GCC unroll 16
@@ -206,14 +218,10 @@ class Product {
           }
           transpose(squares[t]);
         }
-        for (std::int64_t l = 0; l < rows; ++l) {
-          float* out = to.data + (first + row - k.begin + l) * to.stride + j;
-          transform_square<typename W::Filter>(
-              [&](int y, int x) __attribute__((always_inline)) { return squares[y * 3 + x][l]; },
-              [&](int y, int x, Vec v) __attribute__((always_inline)) {
-                store(out + (y * W::kTile + x) * to.point, v);
-              });
-        }
+        for (std::int64_t l = 0; l < std::min<std::int64_t>(kElements, k.end - element); ++l)
+          put_row(element + l, [&](int d, int y, int x) __attribute__((always_inline)) {
+            return squares[y * 3 + x][l * Operand::kDepth + d];
+          });
       }
     }
   }
@@ -229,7 +237,7 @@ class Product {
         const float* table[kTileRows] = {};
         for (std::int64_t i = group.begin; i < group.end; ++i)
           table[i - group.begin] = tiles.data + point * tiles.point + i * tiles.stride;
-        tile_by_rows(group.size(), cols)(
+        tile_by_rows<Operand>(group.size(), cols)(
             table, 1, depth, panel, sums.data + point * sums.point + group.begin * kTileCols, add);
       }
     }
@@ -265,6 +273,7 @@ class Product {
   const Epilogue& epilogue_;
   Host& host_;
   const Tiles<M> tiles_;
+  const std::int64_t depth_;  // elements of the input channels
   const Plan plan_;
   Points tiles_shared_;
   float* filters_shared_ = nullptr;
@@ -272,19 +281,25 @@ class Product {
 
 }  // namespace
 
+template <class Operand>
 void winograd(std::int64_t tile, const Correlation& c, const Output& output,
               const Epilogue& epilogue, Host& host) {
   if (c.source.batch * c.out_height * c.out_width * c.out_channels == 0) return;
   switch (tile) {
     case 2:
-      return Product<2>(c, output, epilogue, host).run();
+      return Product<2, Operand>(c, output, epilogue, host).run();
     case 3:
-      return Product<3>(c, output, epilogue, host).run();
+      return Product<3, Operand>(c, output, epilogue, host).run();
     case 4:
-      return Product<4>(c, output, epilogue, host).run();
+      return Product<4, Operand>(c, output, epilogue, host).run();
     default:
       fail("winograd has no tile of ", tile);
   }
 }
+
+template void winograd<Float32>(std::int64_t, const Correlation&, const Output&, const Epilogue&,
+                                Host&);
+template void winograd<Bfloat16>(std::int64_t, const Correlation&, const Output&, const Epilogue&,
+                                 Host&);
 
 }  // namespace rareface::cpu

@@ -16,7 +16,7 @@ constexpr std::int64_t kRowTasks = 16;  // wanted, for balance
 // either a task makes all points of some rows (input channels) and columns (output channels) and
 // transforms them back at once, or, where the tiles are so many that one would fetch them again and
 // again, a task makes one point of all of them, and a third pass transforms back.
-template <int M>
+template <int M, class Operand>
 class Gradient {
   using W = Winograd<M>;
 
@@ -32,7 +32,7 @@ class Gradient {
         dy_tiles_(dy, s.out_height, s.out_width, 0, 0, host),
         panels_(ceil_div(out_, kTileCols)),
         groups_(ceil_div(in_, kTileRows)) {
-    const std::int64_t tiles = x_tiles_.count();
+    const std::int64_t tiles = elements();
     by_point_ = W::kPoints * tiles * kTileCols * 4 > kL2;
     const std::int64_t bytes =
         W::kPoints * tiles * (round_up(in_, kLanes) + panels_ * kTileCols) * 4;
@@ -49,7 +49,7 @@ class Gradient {
 
   void run() {
     for (std::int64_t block = 0; block < blocks_; ++block) {
-      const Part range = part_of(x_tiles_.count(), blocks_, block);
+      const Part range = part_of(elements(), blocks_, block);
       transform_tiles(range);
       if (by_point_)
         multiply_by_point(range.size(), block > 0);
@@ -70,6 +70,8 @@ class Gradient {
   float* take(std::int64_t floats) {
     return static_cast<float*>(host_.scratch(static_cast<std::size_t>(floats) * sizeof(float)));
   }
+  // Of all tiles, which are K here.
+  std::int64_t elements() const { return ceil_div(x_tiles_.count(), Operand::kDepth); }
   std::int64_t cols_of(std::int64_t panel) const {
     return std::min<std::int64_t>(kTileCols, out_ - panel * kTileCols);
   }
@@ -88,13 +90,13 @@ class Gradient {
       const Part tiles{range.begin + part.begin, range.begin + part.end};
       if (index < x_tasks) {
         const std::int64_t c = index / parts * kChannels;
-        x_tiles_.template transform<typename W::Input>(tiles, {c, std::min(in_, c + kChannels)},
-                                                       x_.from(part.begin, c));
+        x_tiles_.template transform_across<typename W::Input, Operand>(
+            tiles, {c, std::min(in_, c + kChannels)}, x_.from(part.begin, c));
       } else {
         const std::int64_t panel = (index - x_tasks) / parts;
         const std::int64_t c = panel * kTileCols;
-        dy_tiles_.template transform<typename W::OutputGrad>(tiles, {c, c + cols_of(panel)},
-                                                             dy_panel(panel).from(part.begin, 0));
+        dy_tiles_.template transform_across<typename W::OutputGrad, Operand>(
+            tiles, {c, c + cols_of(panel)}, dy_panel(panel).from(part.begin, 0));
       }
     };
     host_.parallel(x_tasks + panels_ * parts, task);
@@ -103,9 +105,9 @@ class Gradient {
   // sums = (+=) the product of `rows` and of one panel's columns at one point.
   void multiply(const Column* columns, std::int64_t tiles, std::int64_t point, Part rows,
                 std::int64_t panel, float* sums, bool add) const {
-    tile_by_columns(rows.size(), cols_of(panel))(columns, tiles, point * x_.point + rows.begin,
-                                                 dy_panel(panel).data + point * dy_.point, sums,
-                                                 add);
+    tile_by_columns<Operand>(rows.size(), cols_of(panel))(
+        columns, tiles, point * x_.point + rows.begin, dy_panel(panel).data + point * dy_.point,
+        sums, add);
   }
 
   std::vector<Column> columns(std::int64_t tiles) const {
@@ -182,6 +184,7 @@ class Gradient {
 
 }  // namespace
 
+template <class Operand>
 void winograd_filter_grad(std::int64_t tile, const ConvShape& s, const float* x,
                           std::int64_t x_stride, const float* dy, std::int64_t dy_stride,
                           float* dfilter, bool accumulate, Host& host) {
@@ -189,14 +192,21 @@ void winograd_filter_grad(std::int64_t tile, const ConvShape& s, const float* x,
   const Image out{dy, s.batch, s.out_height, s.out_width, s.out_channels, dy_stride};
   switch (tile) {
     case 2:
-      return Gradient<2>(s, in, out, dfilter, accumulate, host).run();
+      return Gradient<2, Operand>(s, in, out, dfilter, accumulate, host).run();
     case 3:
-      return Gradient<3>(s, in, out, dfilter, accumulate, host).run();
+      return Gradient<3, Operand>(s, in, out, dfilter, accumulate, host).run();
     case 4:
-      return Gradient<4>(s, in, out, dfilter, accumulate, host).run();
+      return Gradient<4, Operand>(s, in, out, dfilter, accumulate, host).run();
     default:
       fail("winograd_filter_grad has no tile of ", tile);
   }
 }
+
+template void winograd_filter_grad<Float32>(std::int64_t, const ConvShape&, const float*,
+                                            std::int64_t, const float*, std::int64_t, float*, bool,
+                                            Host&);
+template void winograd_filter_grad<Bfloat16>(std::int64_t, const ConvShape&, const float*,
+                                             std::int64_t, const float*, std::int64_t, float*, bool,
+                                             Host&);
 
 }  // namespace rareface::cpu

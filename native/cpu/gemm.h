@@ -38,16 +38,22 @@ struct RightFactor {
   std::int64_t k_stride = 0;
   std::int64_t col_stride = 1;
 
-  std::int64_t k() const { return taps * depth; }
+  // Elements of K, see operand.h: each block's last may be half empty.
+  template <class Operand = Float32>
+  std::int64_t k() const {
+    return taps * ceil_div(depth, Operand::kDepth);
+  }
   // B itself where it already is one panel, as the dense block's filters of 32 channels are.
   const float* as_panel(std::int64_t cols) const;
 };
 
-// Packs rows k0..k1 of columns col0..col0+cols (at most kTileCols) into kTileCols-wide rows; the
-// columns beyond are zero.
+// Packs rows k0..k1, counted in elements, of columns col0..col0+cols (at most kTileCols) into
+// kTileCols-wide rows; the columns beyond are zero.
+template <class Operand = Float32>
 void pack_panel(const RightFactor& b, std::int64_t col0, std::int64_t cols, Part k, float* panel);
 
-// Packs all of B: panel p holds its columns from p * kTileCols at panels + p * b.k() * kTileCols.
+// Packs all of B: panel p holds its columns from p * kTileCols at panels + p * k * kTileCols.
+template <class Operand = Float32>
 float* pack_panels(const RightFactor& b, std::int64_t cols, Host& host);
 
 // How the rows of A come: `segments` segments of `length` floats each. A gather has
@@ -124,17 +130,18 @@ struct Plan {
 
 }  // namespace gemm
 
-// C = epilogue(A * B), see the top of the file. segments.count * segments.length == b.k().
-template <class Gather>
+// C = epilogue(A * B), see the top of the file. The gather's rows are elements as well:
+// segments.count * segments.length == b.k<Operand>().
+template <class Operand = Float32, class Gather>
 void gemm_by_rows(const Gather& gather, std::int64_t rows, Segments segments, const RightFactor& b,
                   std::int64_t cols, const Output& output, const Epilogue& epilogue, Host& host) {
   if (rows == 0 || cols == 0) return;
-  const gemm::Plan plan(rows, cols, b.k(), gather.line());
+  const std::int64_t k = b.k<Operand>();
+  const gemm::Plan plan(rows, cols, k, gather.line());
   const gemm::Passes passes(segments);
-  const std::int64_t k = b.k();
-  const float* packed = b.as_panel(cols);
+  const float* packed = std::is_same_v<Operand, Float32> ? b.as_panel(cols) : nullptr;
   const bool pack_in_task = !packed && plan.pack_in_task();
-  if (!packed && !pack_in_task) packed = pack_panels(b, cols, host);
+  if (!packed && !pack_in_task) packed = pack_panels<Operand>(b, cols, host);
   Workers workers(
       host, pack_in_task ? ceil_div(plan.panels, plan.blocks) * passes.most_k() * kTileCols : 0);
   // The sums of a K of several passes rest here in between, one tile after the other.
@@ -156,8 +163,9 @@ void gemm_by_rows(const Gather& gather, std::int64_t rows, Segments segments, co
       const bool last = pass + 1 == passes.count;
       if (pack_in_task)
         for (std::int64_t p = block.begin; p < block.end; ++p)
-          pack_panel(b, p * kTileCols, std::min<std::int64_t>(kTileCols, cols - p * kTileCols),
-                     {k0, k0 + depth}, own_panels + (p - block.begin) * depth * kTileCols);
+          pack_panel<Operand>(b, p * kTileCols,
+                              std::min<std::int64_t>(kTileCols, cols - p * kTileCols),
+                              {k0, k0 + depth}, own_panels + (p - block.begin) * depth * kTileCols);
       for (std::int64_t t = chunk.begin; t < chunk.end; ++t) {
         const Part tile_rows = part_of(rows, plan.tiles, t);
         const Part live = gather.pointers(tile_rows, run, piece.begin, table);
@@ -169,8 +177,8 @@ void gemm_by_rows(const Gather& gather, std::int64_t rows, Segments segments, co
           const float* panel = pack_in_task ? own_panels + (p - block.begin) * depth * kTileCols
                                             : packed + (p * k + k0) * kTileCols;
           float* tile = sums ? sums + (t * plan.panels + p) * kTileSize : own;
-          tile_by_rows(tile_rows.size(), width)(table, live.size(), piece.size(),
-                                                panel + skipped * kTileCols, tile, pass > 0);
+          tile_by_rows<Operand>(tile_rows.size(), width)(
+              table, live.size(), piece.size(), panel + skipped * kTileCols, tile, pass > 0);
           if (!last) continue;
           for (std::int64_t i = 0; i < tile_rows.size(); ++i)
             for (std::int64_t j = 0; j < width; j += kLanes)

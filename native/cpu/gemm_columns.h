@@ -33,7 +33,7 @@ struct Plan {
 //     the columns of the segment's block in that part of K, without those that are zero; returns
 //     how many.
 // Row r of C goes to the output's pixel r.
-template <class Gather>
+template <class Operand = Float32, class Gather>
 void gemm_by_columns(const Gather& gather, std::int64_t k, Segments segments, const RightFactor& b,
                      std::int64_t cols, const Output& output, const Epilogue& epilogue,
                      Host& host) {
@@ -41,7 +41,7 @@ void gemm_by_columns(const Gather& gather, std::int64_t k, Segments segments, co
   using columns::kTileSize;
   if (segments.count == 0 || segments.length == 0 || cols == 0) return;
   const columns::Plan plan(k, segments, cols);
-  const float* panels = pack_panels(b, cols, host);
+  const float* panels = pack_panels<Operand>(b, cols, host);
   const std::int64_t split_size = segments.count * plan.panels * plan.tiles * kTileSize;
   // Sums that are not done in one go rest here.
   float* sums = plan.splits == 1 && k <= kDepth
@@ -81,7 +81,7 @@ void gemm_by_columns(const Gather& gather, std::int64_t k, Segments segments, co
         for (std::int64_t t = 0; t < plan.tiles; ++t) {
           const Part rows = part_of(segments.length, plan.tiles, t);
           float* tile = sums ? tile_at(split, s, p, t) : own;
-          tile_by_columns(rows.size(), cols - p * kTileCols)(
+          tile_by_columns<Operand>(rows.size(), cols - p * kTileCols)(
               table, count, rows.begin, panels + p * k * kTileCols, tile, pass > 0);
           if (plan.splits == 1 && pass + 1 == passes) write(s, p, t, tile);
         }

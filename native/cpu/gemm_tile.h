@@ -1,15 +1,15 @@
 // The innermost loops of every matrix product: a tile of the result held in registers.
 //
 // A tile is up to kTileRows x (kTileVectors * kLanes) sums. One factor is broadcast element by
-// element, the other is read a vector at a time, so that each step of K costs one load per row and
-// one per vector for rows * vectors multiply-adds.
+// element (see operand.h), the other is read a vector at a time, so that each step of K costs one
+// load per row and one per vector for rows * vectors multiply-adds.
 #pragma once
 
 #include <array>
 #include <cstdint>
 #include <utility>
 
-#include "simd.h"
+#include "operand.h"
 
 namespace rareface::cpu {
 
@@ -60,7 +60,7 @@ struct Sums {
 
 // tile[i][j] (+)= sum over s, c of table[s * kTileRows + i][c] * panel[s * length + c][j]: row i of
 // the left factor is the chain of its segments.
-template <int Rows, int Vectors>
+template <class Operand, int Rows, int Vectors>
 void by_rows(const float* const* table, std::int64_t segments, std::int64_t length,
              const float* panel, float* tile, bool add) {
   Sums<Rows, Vectors> sums;
@@ -75,9 +75,10 @@ void by_rows(const float* const* table, std::int64_t segments, std::int64_t leng
       for (int j = 0; j < Vectors; ++j) columns[j] = load(panel + j * kLanes);
 #pragma GCC unroll 16
       for (int i = 0; i < Rows; ++i) {
-        const Vec x = splat(a[i][c]);
+        const Vec x = Operand::broadcast(a[i] + c);
 #pragma GCC unroll 4
-        for (int j = 0; j < Vectors; ++j) sums.v[i][j] += x * columns[j];
+        for (int j = 0; j < Vectors; ++j)
+          sums.v[i][j] = Operand::add_product(sums.v[i][j], x, columns[j]);
       }
     }
   }
@@ -85,7 +86,7 @@ void by_rows(const float* const* table, std::int64_t segments, std::int64_t leng
 }
 
 // tile[i][j] (+)= sum over the columns of column.a[skip + i] * panel[column.b][j].
-template <int Rows, int Vectors>
+template <class Operand, int Rows, int Vectors>
 void by_columns(const Column* columns, std::int64_t count, std::int64_t skip, const float* panel,
                 float* tile, bool add) {
   Sums<Rows, Vectors> sums;
@@ -98,22 +99,23 @@ void by_columns(const Column* columns, std::int64_t count, std::int64_t skip, co
     for (int j = 0; j < Vectors; ++j) row[j] = load(b + j * kLanes);
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) {
-      const Vec x = splat(a[i]);
+      const Vec x = Operand::broadcast(a + i);
 #pragma GCC unroll 4
-      for (int j = 0; j < Vectors; ++j) sums.v[i][j] += x * row[j];
+      for (int j = 0; j < Vectors; ++j)
+        sums.v[i][j] = Operand::add_product(sums.v[i][j], x, row[j]);
     }
   }
   sums.end(tile);
 }
 
-template <int Vectors, int... R>
+template <class Operand, int Vectors, int... R>
 constexpr std::array<RowsFunction, sizeof...(R)> rows_table(std::integer_sequence<int, R...>) {
-  return {&by_rows<R + 1, Vectors>...};
+  return {&by_rows<Operand, R + 1, Vectors>...};
 }
-template <int Vectors, int... R>
+template <class Operand, int Vectors, int... R>
 constexpr std::array<ColumnsFunction, sizeof...(R)> columns_table(
     std::integer_sequence<int, R...>) {
-  return {&by_columns<R + 1, Vectors>...};
+  return {&by_columns<Operand, R + 1, Vectors>...};
 }
 
 using Counts = std::make_integer_sequence<int, kTileRows>;
@@ -121,14 +123,17 @@ using Counts = std::make_integer_sequence<int, kTileRows>;
 }  // namespace tile
 
 // The function for a tile of this many rows and columns; columns beyond are computed and unused.
-inline RowsFunction tile_by_rows(std::int64_t rows, std::int64_t cols) {
+template <class Operand = Float32>
+RowsFunction tile_by_rows(std::int64_t rows, std::int64_t cols) {
   static constexpr std::array<RowsFunction, kTileRows> kTables[] = {
-      tile::rows_table<1>(tile::Counts{}), tile::rows_table<2>(tile::Counts{})};
+      tile::rows_table<Operand, 1>(tile::Counts{}), tile::rows_table<Operand, 2>(tile::Counts{})};
   return kTables[cols > kLanes][static_cast<std::size_t>(rows - 1)];
 }
-inline ColumnsFunction tile_by_columns(std::int64_t rows, std::int64_t cols) {
+template <class Operand = Float32>
+ColumnsFunction tile_by_columns(std::int64_t rows, std::int64_t cols) {
   static constexpr std::array<ColumnsFunction, kTileRows> kTables[] = {
-      tile::columns_table<1>(tile::Counts{}), tile::columns_table<2>(tile::Counts{})};
+      tile::columns_table<Operand, 1>(tile::Counts{}),
+      tile::columns_table<Operand, 2>(tile::Counts{})};
   return kTables[cols > kLanes][static_cast<std::size_t>(rows - 1)];
 }
 

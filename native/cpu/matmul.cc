@@ -1,4 +1,5 @@
 // Products of stacks of matrices.
+#include "conv_bfloat16.h"
 #include "epilogue_args.h"
 #include "gemm_columns.h"
 #include "gemm_dot.h"
@@ -29,6 +30,24 @@ struct Lines {
   }
 };
 
+// Elements of two of the `count` lines of A each: of columns that follow each other along K.
+Lines line_pairs(const float* a, std::int64_t count, std::int64_t size, Host& host) {
+  const std::int64_t pairs = ceil_div(count, Bfloat16::kDepth);
+  auto* data =
+      static_cast<float*>(host.scratch(static_cast<std::size_t>(pairs * size) * sizeof(float)));
+  auto task = [&](std::int64_t pair) {
+    for (std::int64_t i = 0; i < size; i += kLanes) {
+      const Vec v = Bfloat16::across([&](int d) __attribute__((always_inline)) {
+        const std::int64_t line = 2 * pair + d;
+        return line < count ? load_some(a + line * size + i, size - i) : Vec{};
+      });
+      store_some(data + pair * size + i, v, size - i);
+    }
+  };
+  host.parallel(pairs, task);
+  return {data, size};
+}
+
 struct Product {
   std::int64_t rows, k, cols;
   bool transpose_a, transpose_b;
@@ -57,6 +76,18 @@ struct Product {
                             .k_stride = transpose_b ? 1 : cols,
                             .col_stride = transpose_b ? k : 1};
     const Output output{out, cols};
+    if (product_precision(host, k, cols) == Precision::bfloat16) {
+      const std::int64_t elements = right.k<Bfloat16>();
+      if (transpose_a) {
+        gemm_by_columns<Bfloat16>(line_pairs(a, k, rows, host), elements, {1, rows}, right, cols,
+                                  output, epilogue, host);
+        return;
+      }
+      const Image pairs = channel_pairs({a, 1, rows, 1, k, k}, host);
+      gemm_by_rows<Bfloat16>(Lines{pairs.data, elements}, rows, {1, elements}, right, cols, output,
+                             epilogue, host);
+      return;
+    }
     if (transpose_a)
       gemm_by_columns(Lines{a, rows}, k, {1, rows}, right, cols, output, epilogue, host);
     else if (cols <= kFewCols && k >= kLanes)

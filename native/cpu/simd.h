@@ -52,6 +52,18 @@ inline void store_part(float* p, Vec v, std::int64_t n) {
 #endif
 }
 
+// The same for any n: none, or all that there are.
+inline Vec load_some(const float* p, std::int64_t n) {
+  return n >= kLanes ? load(p) : n > 0 ? load_part(p, n) : Vec{};
+}
+
+inline void store_some(float* p, Vec v, std::int64_t n) {
+  if (n >= kLanes)
+    store(p, v);
+  else if (n > 0)
+    store_part(p, v, n);
+}
+
 // Keeps a loaded vector in its register: the compiler may else load it again for each use.
 inline void pin([[maybe_unused]] Vec& v) {
 #if defined(__x86_64__)

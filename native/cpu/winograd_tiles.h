@@ -12,7 +12,8 @@ namespace rareface::cpu {
 
 namespace winograd_tiles {
 
-// A matrix for each point: element (row, c) of point p at data + p * point + row * stride + c.
+// A matrix of elements (see operand.h) for each point: element (row, c) of point p at data + p *
+// point + row * stride + c.
 struct Points {
   float* data = nullptr;
   std::int64_t count = 0, point = 0, stride = 0;
@@ -30,6 +31,25 @@ struct Points {
     return part;
   }
 };
+
+// Stores, at each point, the elements of kDepth transforms that follow each other along K:
+// square(d, put) calls put(i, j, ...) for each value of the d-th.
+template <class Transform, class Operand, class Square>
+[[gnu::always_inline]] inline void store_across(float* out, std::int64_t point, Square&& square) {
+  constexpr int kOut = Transform::kOut;
+  if constexpr (Operand::kDepth == 1) {
+    square(0, [&](int i, int j, Vec v)
+                  __attribute__((always_inline)) { store(out + (i * kOut + j) * point, v); });
+  } else {
+    Vec first[kOut][kOut];
+    square(0, [&](int i, int j, Vec v) __attribute__((always_inline)) { first[i][j] = v; });
+    square(1, [&](int i, int j, Vec v) __attribute__((always_inline)) {
+      store(out + (i * kOut + j) * point,
+            Operand::across([&](int d)
+                                __attribute__((always_inline)) { return d ? v : first[i][j]; }));
+    });
+  }
+}
 
 // The tiles of M x M pixels that cover a grid, and the T x T source pixels each meets.
 template <int M>
@@ -56,42 +76,78 @@ class Tiles {
     return {tile / (height_ * width_), tile / width_ % height_ * M, tile % width_ * M};
   }
 
-  // Transforms the tiles `range`, channels `channels`, whose first are to go to to.data. Channels
-  // up to the next multiple of kLanes become zero.
-  template <class Transform>
-  void transform(Part range, Part channels, const Points& to) const {
-    constexpr int kSize = Transform::kIn;
+  // Transforms the tiles `range`, channels `channels`, whose first are to go to to.data. Elements
+  // are of channels; those up to the next multiple of kLanes channels become zero.
+  template <class Transform, class Operand>
+  void transform_along(Part range, Part channels, const Points& to) const {
     for (std::int64_t tile = range.begin; tile < range.end; ++tile) {
-      const Place at = place(tile);
-      const float* pixels[kSize][kSize];
-      for (int i = 0; i < kSize; ++i)
-        for (int j = 0; j < kSize; ++j) {
-          const std::int64_t y = at.y - pad_top_ + i, x = at.x - pad_left_ + j;
-          const bool inside = y >= 0 && y < source_.height && x >= 0 && x < source_.width;
-          pixels[i][j] = inside ? source_.data + ((at.n * source_.height + y) * source_.width + x) *
-                                                     source_.stride
-                                : zeros_;
-        }
+      const auto pixels = pixels_of<Transform::kIn>(tile);
       float* out = to.data + (tile - range.begin) * to.stride;
-      for (std::int64_t c = channels.begin; c < channels.end; c += kLanes, out += kLanes) {
-        const std::int64_t left = channels.end - c;
-        const auto put = [&](int i, int j, Vec v) __attribute__((always_inline)) {
-          store(out + (i * Transform::kOut + j) * to.point, v);
-        };
-        if (left >= kLanes)
-          transform_square<Transform>(
-              [&](int i, int j) __attribute__((always_inline)) { return load(pixels[i][j] + c); },
-              put);
-        else
-          transform_square<Transform>(
-              [&](int i, int j)
-                  __attribute__((always_inline)) { return load_part(pixels[i][j] + c, left); },
-              put);
+      for (std::int64_t c = channels.begin; c < channels.end; c += kLanes) {
+        transform_pixels<Transform>(
+            pixels, c, channels.end, [&](int i, int j, Vec v) __attribute__((always_inline)) {
+              Operand::store_along(out + (i * Transform::kOut + j) * to.point, v);
+            });
+        out += kLanes / Operand::kDepth;
       }
     }
   }
 
+  // The same with elements of tiles: `range` counts elements.
+  template <class Transform, class Operand>
+  void transform_across(Part range, Part channels, const Points& to) const {
+    for (std::int64_t element = range.begin; element < range.end; ++element) {
+      Pixels<Transform::kIn> pixels[Operand::kDepth];
+      for (int d = 0; d < Operand::kDepth; ++d)
+        pixels[d] = pixels_of<Transform::kIn>(element * Operand::kDepth + d);
+      float* out = to.data + (element - range.begin) * to.stride;
+      for (std::int64_t c = channels.begin; c < channels.end; c += kLanes, out += kLanes)
+        store_across<Transform, Operand>(
+            out, to.point, [&](int d, auto&& put) __attribute__((always_inline)) {
+              transform_pixels<Transform>(pixels[d], c, channels.end, put);
+            });
+    }
+  }
+
  private:
+  template <int Size>
+  struct Pixels {
+    const float* at[Size][Size];
+  };
+
+  // Where a tile's pixels lie; those outside the image, and all of a tile there is not, are zeros.
+  template <int Size>
+  Pixels<Size> pixels_of(std::int64_t tile) const {
+    Pixels<Size> pixels;
+    const Place at = place(tile);
+    for (int i = 0; i < Size; ++i)
+      for (int j = 0; j < Size; ++j) {
+        const std::int64_t y = at.y - pad_top_ + i, x = at.x - pad_left_ + j;
+        const bool inside =
+            tile < count() && y >= 0 && y < source_.height && x >= 0 && x < source_.width;
+        pixels.at[i][j] =
+            inside
+                ? source_.data + ((at.n * source_.height + y) * source_.width + x) * source_.stride
+                : zeros_;
+      }
+    return pixels;
+  }
+
+  // put(i, j, ...) of the transform of the channels c.. of a tile, those from `end` on as zero.
+  template <class Transform, class Put>
+  [[gnu::always_inline]] static void transform_pixels(const Pixels<Transform::kIn>& pixels,
+                                                      std::int64_t c, std::int64_t end, Put&& put) {
+    if (end - c >= kLanes)
+      transform_square<Transform>(
+          [&](int i, int j) __attribute__((always_inline)) { return load(pixels.at[i][j] + c); },
+          put);
+    else
+      transform_square<Transform>(
+          [&](int i, int j)
+              __attribute__((always_inline)) { return load_part(pixels.at[i][j] + c, end - c); },
+          put);
+  }
+
   Image source_;
   std::int64_t height_, width_;  // in tiles
   std::int64_t pad_top_, pad_left_;

@@ -100,6 +100,7 @@ class Kernels {
   }
 
   const KernelList& list() const { return list_; }
+  Precision precision = Precision::float32;  // of the calls
 
   void run(const std::string& name, std::vector<const Tensor*> in, std::vector<const Tensor*> out,
            std::vector<double> attrs = {}) {
@@ -111,6 +112,7 @@ class Kernels {
     call.bind(views.data(), static_cast<int>(in.size()), static_cast<int>(out.size()));
     call.attrs = attrs.data();
     call.attr_count = static_cast<int>(attrs.size());
+    call.precision = precision;
     host_.run(find(name), call);
     for (const Tensor* tensor : in) tensor->check_guards(name);
     for (const Tensor* tensor : out) tensor->check_guards(name);
@@ -147,6 +149,8 @@ class KernelTest : public ::testing::TestWithParam<std::string> {
  protected:
   Kernels one{GetParam(), 1};
   Kernels three{GetParam(), 3};
+
+  void set_precision(Precision precision) { one.precision = three.precision = precision; }
 
   // Runs on both hosts, expects the same bits from both, and returns the values.
   std::vector<float> run(const std::string& name, std::vector<const Tensor*> in, Shape shape,

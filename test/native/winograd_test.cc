@@ -127,8 +127,27 @@ void expect_near(const std::vector<float>& actual, const std::vector<double>& ex
         << what << " at " << i;
 }
 
-class WinogradTest : public ::testing::TestWithParam<std::int64_t> {
+struct Way {
+  std::int64_t tile;
+  Precision precision = Precision::float32;
+
+  bool rounds() const { return precision == Precision::bfloat16; }
+  std::string name() const { return "M" + std::to_string(tile) + (rounds() ? "Bfloat16" : ""); }
+  // Transforms of tiles of 2 rounded to 8 bits: an error of 2^-8 of the norm (rms), and hardly ever
+  // eight times that.
+  double tolerance(double of_float32) const { return rounds() ? 8.0 / 256 : of_float32; }
+};
+
+class WinogradTest : public ::testing::TestWithParam<Way> {
  protected:
+  using Float32 = cpu::Float32;
+  using Bfloat16 = cpu::Bfloat16;
+  // The same function for both kinds of factors.
+  template <class F>
+  static F* choose(F* in_float32, F* in_bfloat16) {
+    return GetParam().rounds() ? in_bfloat16 : in_float32;
+  }
+
   CpuHost one{1}, three{3};
 
   // What `call` leaves in `pixels`, the same bits on one thread and on three; then they are as
@@ -148,8 +167,8 @@ class WinogradTest : public ::testing::TestWithParam<std::int64_t> {
   std::vector<float> forward(const Problem& p, const Epilogue& epilogue) {
     const ConvShape& s = p.shape;
     return run(p.y, [&](Host& host) {
-      cpu::winograd(
-          GetParam(),
+      choose(cpu::winograd<Float32>, cpu::winograd<Bfloat16>)(
+          GetParam().tile,
           {.source = {p.x.data(), s.batch, s.in_height, s.in_width, s.in_channels, p.x.stride},
            .pad_top = s.pad_top,
            .pad_left = s.pad_left,
@@ -165,8 +184,8 @@ class WinogradTest : public ::testing::TestWithParam<std::int64_t> {
   std::vector<float> input_grad(const Problem& p) {
     const ConvShape& s = p.shape;
     return run(p.x, [&](Host& host) {
-      cpu::winograd(
-          GetParam(),
+      choose(cpu::winograd<Float32>, cpu::winograd<Bfloat16>)(
+          GetParam().tile,
           {.source = {p.y.data(), s.batch, s.out_height, s.out_width, s.out_channels, p.y.stride},
            .pad_top = 2 - s.pad_top,
            .pad_left = 2 - s.pad_left,
@@ -186,8 +205,9 @@ class WinogradTest : public ::testing::TestWithParam<std::int64_t> {
     std::vector<float> results[2];
     for (Host* host : {&one, &three}) {
       std::copy(before.begin(), before.end(), to);
-      cpu::winograd_filter_grad(GetParam(), p.shape, p.x.data(), p.x.stride, p.y.data(), p.y.stride,
-                                to, accumulate, *host);
+      choose(cpu::winograd_filter_grad<Float32>, cpu::winograd_filter_grad<Bfloat16>)(
+          GetParam().tile, p.shape, p.x.data(), p.x.stride, p.y.data(), p.y.stride, to, accumulate,
+          *host);
       p.filter->check_guards("winograd_filter_grad");
       results[host == &three] = p.filter->values();
     }
@@ -198,15 +218,15 @@ class WinogradTest : public ::testing::TestWithParam<std::int64_t> {
 
   void check(const Size& size) {
     const Problem p(size);
-    const std::string what = "tile " + std::to_string(GetParam()) + ", " +
-                             std::to_string(size.batch) + " x " + std::to_string(size.height) +
-                             " x " + std::to_string(size.width) + " x " + std::to_string(size.in) +
-                             " -> " + std::to_string(size.out) + ", ";
+    const std::string what = GetParam().name() + ", " + std::to_string(size.batch) + " x " +
+                             std::to_string(size.height) + " x " + std::to_string(size.width) +
+                             " x " + std::to_string(size.in) + " -> " + std::to_string(size.out) +
+                             ", ";
     const auto in = static_cast<double>(size.in), out = static_cast<double>(size.out);
-    expect_near(forward(p, {}), p.forward(), 9 * in, 2e-5, what + "y");
-    expect_near(input_grad(p), p.input_grad(), 9 * out, 2e-5, what + "dx");
-    expect_near(filter_grad(p, false), p.filter_grad(), static_cast<double>(p.y.count), 5e-5,
-                what + "dfilter");
+    expect_near(forward(p, {}), p.forward(), 9 * in, GetParam().tolerance(2e-5), what + "y");
+    expect_near(input_grad(p), p.input_grad(), 9 * out, GetParam().tolerance(2e-5), what + "dx");
+    expect_near(filter_grad(p, false), p.filter_grad(), static_cast<double>(p.y.count),
+                GetParam().tolerance(5e-5), what + "dfilter");
   }
 };
 
@@ -234,8 +254,8 @@ TEST_P(WinogradTest, EveryWayToShareTheWorkMatchesPlainLoops) {
 
 TEST_P(WinogradTest, FilterGradientOfManyTilesMatchesPlainLoops) {
   const Problem p({7, 50, 48, 21, 26, 1});
-  expect_near(filter_grad(p, false), p.filter_grad(), static_cast<double>(p.y.count), 5e-5,
-              "dfilter");
+  expect_near(filter_grad(p, false), p.filter_grad(), static_cast<double>(p.y.count),
+              GetParam().tolerance(5e-5), "dfilter");
 }
 
 TEST_P(WinogradTest, FilterGradientAddsToWhatIsThere) {
@@ -244,7 +264,8 @@ TEST_P(WinogradTest, FilterGradientAddsToWhatIsThere) {
     std::vector<double> expected = p.filter_grad();
     for (std::size_t i = 0; i < expected.size(); ++i)
       expected[i] += (*p.filter)[static_cast<std::int64_t>(i)];
-    expect_near(filter_grad(p, true), expected, static_cast<double>(p.y.count), 5e-5, "dfilter");
+    expect_near(filter_grad(p, true), expected, static_cast<double>(p.y.count),
+                GetParam().tolerance(5e-5), "dfilter");
   }
 }
 
@@ -269,25 +290,31 @@ TEST_P(WinogradTest, TheEpilogueIsAppliedOnce) {
       expected[i] =
           0.5 * (v < 0 ? 0.25 * v : v) + residual.row(pixel)[channel] + p.y.row(pixel)[channel];
     }
-    expect_near(forward(p, epilogue), expected, 9.0 * static_cast<double>(size.in), 2e-5, "y");
+    expect_near(forward(p, epilogue), expected, 9.0 * static_cast<double>(size.in),
+                GetParam().tolerance(2e-5), "y");
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Tiles, WinogradTest, ::testing::Values(2, 3, 4),
-                         [](const auto& info) { return "M" + std::to_string(info.param); });
+INSTANTIATE_TEST_SUITE_P(Tiles, WinogradTest,
+                         ::testing::Values(Way{2}, Way{3}, Way{4}, Way{2, Precision::bfloat16}),
+                         [](const auto& info) { return info.param.name(); });
 
 TEST(WinogradTile, IsChosenWhereTheShapeIsFit) {
-  const auto tile = [](const Size& size) { return cpu::winograd_tile(size.shape(), false); };
+  const auto tile = [](const Size& size, Precision precision = Precision::float32) {
+    return cpu::winograd_tile(size.shape(), false, precision);
+  };
   EXPECT_EQ(tile({8, 12, 12, 256, 256, 1}), 4);
   EXPECT_EQ(tile({8, 6, 6, 256, 256, 1}), 3);
   EXPECT_EQ(tile({4, 2, 2, 256, 256, 1}), 2);
   EXPECT_EQ(tile({8, 48, 48, 3, 64, 1}), 0);
   EXPECT_EQ(tile({1, 2, 2, 256, 256, 1}), 0);
+  EXPECT_EQ(tile({8, 12, 12, 256, 256, 1}, Precision::bfloat16), 2);
+  EXPECT_EQ(tile({8, 48, 48, 8, 8, 1}, Precision::bfloat16), 0);
   ConvShape strided = Size{8, 12, 12, 256, 256, 1}.shape();
   strided.stride_h = strided.stride_w = 2;
-  EXPECT_EQ(cpu::winograd_tile(strided, false), 0);
-  EXPECT_EQ(cpu::winograd_tile(strided, true), 0);
-  EXPECT_EQ(cpu::winograd_tile_of_filter_grad(strided), 0);
+  EXPECT_EQ(cpu::winograd_tile(strided, false, Precision::float32), 0);
+  EXPECT_EQ(cpu::winograd_tile(strided, true, Precision::float32), 0);
+  EXPECT_EQ(cpu::winograd_tile_of_filter_grad(strided, Precision::float32), 0);
 }
 
 }  // namespace
