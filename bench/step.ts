@@ -35,7 +35,7 @@ export async function benchStep({ rounds = 5 } = {}): Promise<Comparison[]> {
     },
     async run() {
       const { trainer } = trainers.get(name)!;
-      trainer.advance();
+      await trainer.advance();
       await trainer.readLosses();
     },
   }));

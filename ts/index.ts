@@ -13,6 +13,7 @@
  * ```
  */
 export { UserError } from './base/errors.js';
+export { StepRunner } from './backend/capture/step-runner.js';
 export { useEngine, engines, type EngineName } from './backend/engine.js';
 
 // Data
@@ -31,7 +32,7 @@ export { downloadParams, uploadParams } from './models/host-params.js';
 export { readWeights, writeWeights, type WeightFile } from './models/weights.js';
 
 // Ops of the project, for networks of one's own
-export { adamUpdate, type AdamOptions } from './ops/adam.js';
+export { adamCoefficients, adamUpdate, type AdamOptions } from './ops/adam.js';
 export { instanceNorm, type InstanceNormOptions } from './ops/instance-norm.js';
 export { featuresOf, perceptualLoss, type FeatureStack } from './ops/perceptual-loss.js';
 export { reflectPad } from './ops/reflect-pad.js';

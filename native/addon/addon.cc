@@ -3,13 +3,18 @@
 #include <napi.h>
 
 #include <cstring>
+#include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "../runtime/cpu_host.h"
 #include "../runtime/kernel_library.h"
 #include "../runtime/memory.h"
+#include "../runtime/plan.h"
+#include "../runtime/views.h"
+#include "replay.h"
 
 namespace rareface {
 namespace {
@@ -36,6 +41,8 @@ class Addon : public Napi::Addon<Addon> {
                              InstanceMethod("write", &Addon::Write),
                              InstanceMethod("read", &Addon::Read),
                              InstanceMethod("run", &Addon::Run),
+                             InstanceMethod("plan", &Addon::MakePlan),
+                             InstanceMethod("replay", &Addon::StartReplay),
                              InstanceMethod("memory", &Addon::MemoryUsed),
                              InstanceMethod("trim", &Addon::Trim),
                          });
@@ -86,7 +93,10 @@ class Addon : public Napi::Addon<Addon> {
   }
 
   void SetThreads(const Napi::CallbackInfo& info) {
-    guarded(info.Env(), [&] { host().resize(threads_of(info[0])); });
+    guarded(info.Env(), [&] {
+      replays_.wait();
+      host().resize(threads_of(info[0]));
+    });
   }
 
   // setPrecision(number): of the calls from now on, see Precision
@@ -121,7 +131,7 @@ class Addon : public Napi::Addon<Addon> {
   // write(id, typedArray): the whole buffer
   void Write(const Napi::CallbackInfo& info) {
     guarded(info.Env(), [&] {
-      const auto buffer = memory_.at(info[0].As<Napi::Number>().Int32Value());
+      const auto buffer = buffer_of(info[0]);
       const auto array = info[1].As<Napi::TypedArray>();
       require(array.ByteLength() == buffer.bytes, "write of ", array.ByteLength(),
               " bytes to a buffer of ", buffer.bytes);
@@ -135,11 +145,18 @@ class Addon : public Napi::Addon<Addon> {
   // read(id) -> ArrayBuffer with a copy
   Napi::Value Read(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
-      const auto buffer = memory_.at(info[0].As<Napi::Number>().Int32Value());
+      const auto buffer = buffer_of(info[0]);
       auto copy = Napi::ArrayBuffer::New(info.Env(), buffer.bytes);
       if (buffer.bytes) std::memcpy(copy.Data(), buffer.data, buffer.bytes);
       return copy;
     });
+  }
+
+  // A buffer that no replay is at work on.
+  Memory::Buffer buffer_of(const Napi::Value& value) {
+    const int id = value.As<Napi::Number>().Int32Value();
+    if (memory_.held(id)) replays_.wait();
+    return memory_.at(id);
   }
 
   // run(kernel, operands, attrs, attrCount). Operands: [inputs, outputs, then for each
@@ -147,17 +164,16 @@ class Addon : public Napi::Addon<Addon> {
   void Run(const Napi::CallbackInfo& info) {
     guarded(info.Env(), [&] {
       CpuHost& host = this->host();
+      replays_.wait();
       const auto number = static_cast<std::size_t>(info[0].As<Napi::Number>().Int32Value());
       const auto operands = info[1].As<Napi::Int32Array>();
       const auto attrs = info[2].As<Napi::Float64Array>();
       require(number < kernels_.entries().size(), "no kernel has the number ", number);
       const auto& entry = kernels_.entries()[number];
 
-      Operands next{operands.Data(), operands.Data() + operands.ElementLength()};
-      const int inputs = next.take();
-      const int outputs = next.take();
-      require(inputs >= 0 && outputs >= 0, "a call has ", inputs, " inputs and ", outputs,
-              " outputs");
+      Numbers next(std::span(operands.Data(), operands.ElementLength()));
+      const int inputs = next.take_count();
+      const int outputs = next.take_count();
       views_.clear();
       for (std::int64_t i = 0; i < std::int64_t{inputs} + outputs; ++i)
         views_.push_back(read_view(next));
@@ -175,34 +191,36 @@ class Addon : public Napi::Addon<Addon> {
     });
   }
 
-  struct Operands {
-    const std::int32_t* next;
-    const std::int32_t* end;
-    std::int32_t take() {
-      require(next < end, "the operands end too early");
-      return *next++;
-    }
-  };
-
-  View read_view(Operands& operands) {
-    const auto buffer = memory_.at(operands.take());
-    View view;
+  View read_view(Numbers& numbers) {
+    const auto buffer = memory_.at(numbers.take());
+    View view = take_view(numbers);
+    require_fit(view, buffer.bytes);
     view.data = buffer.data;
-    const std::int32_t dtype = operands.take();
-    require(dtype >= 0 && dtype <= static_cast<std::int32_t>(DType::boolean),
-            "no dtype has the number ", dtype);
-    view.dtype = static_cast<DType>(dtype);
-    view.rank = operands.take();
-    require(view.rank >= 0 && view.rank <= kMaxRank, "tensors of rank ", view.rank,
-            " are not supported");
-    for (int i = 0; i < view.rank; ++i) view.dims[i] = operands.take();
-    auto bytes = static_cast<std::int64_t>(size_of(view.dtype));
-    bool fits = true;
-    for (int i = 0; i < view.rank; ++i)
-      fits = fits && !__builtin_mul_overflow(bytes, view.dims[i], &bytes);
-    require(fits && bytes <= static_cast<std::int64_t>(buffer.bytes), describe(view),
-            " does not fit its buffer of ", buffer.bytes, " bytes");
     return view;
+  }
+
+  // plan(calls: Int32Array, attrs: Float64Array) -> Plan (an opaque object)
+  Napi::Value MakePlan(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      host();
+      const auto calls = info[0].As<Napi::Int32Array>();
+      const auto attrs = info[1].As<Napi::Float64Array>();
+      auto plan = std::make_shared<Plan>(std::span(calls.Data(), calls.ElementLength()),
+                                         std::span(attrs.Data(), attrs.ElementLength()), kernels_);
+      return Napi::External<PlanHandle>::New(info.Env(), new PlanHandle(std::move(plan)),
+                                             [](Napi::Env, PlanHandle* handle) { delete handle; });
+    });
+  }
+
+  // replay(plan, bindings: Int32Array of buffer ids) -> Promise<void>. The buffers keep their
+  // memory until it is done, though they be released.
+  Napi::Value StartReplay(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&]() -> Napi::Value {
+      const auto plan = *info[0].As<Napi::External<PlanHandle>>().Data();
+      const auto ids = info[1].As<Napi::Int32Array>();
+      return replays_.start(info.Env(), plan, std::span(ids.Data(), ids.ElementLength()), memory_,
+                            host());
+    });
   }
 
   Napi::Value MemoryUsed(const Napi::CallbackInfo& info) {
@@ -241,6 +259,7 @@ class Addon : public Napi::Addon<Addon> {
   std::string isa_;
   std::optional<CpuHost> host_;
   Precision precision_ = Precision::float32;
+  Replays replays_;
   std::vector<View> views_;
   std::int64_t reported_ = 0;
 };

@@ -48,7 +48,7 @@ int Memory::allocate(std::size_t bytes) {
     id = free_ids_.back();
     free_ids_.pop_back();
   }
-  slots_[static_cast<std::size_t>(id)] = {std::move(block), bytes, capacity, true};
+  slots_[static_cast<std::size_t>(id)] = {std::move(block), bytes, capacity, true, 0};
   use_.bytes += bytes;
   use_.buffers += 1;
   use_.peak_bytes = std::max(use_.peak_bytes, use_.bytes);
@@ -57,6 +57,28 @@ int Memory::allocate(std::size_t bytes) {
 
 void Memory::release(int id) {
   at(id);
+  Slot& slot = slots_[static_cast<std::size_t>(id)];
+  slot.live = false;
+  if (slot.holds == 0) free(id);
+}
+
+Memory::Buffer Memory::hold(int id) {
+  const Buffer buffer = at(id);
+  ++slots_[static_cast<std::size_t>(id)].holds;
+  return buffer;
+}
+
+void Memory::let_go(int id) {
+  Slot& slot = slots_.at(static_cast<std::size_t>(id));
+  if (--slot.holds == 0 && !slot.live) free(id);
+}
+
+bool Memory::held(int id) const {
+  const auto i = static_cast<std::size_t>(id);
+  return id > 0 && i < slots_.size() && slots_[i].holds > 0;
+}
+
+void Memory::free(int id) {
   Slot& slot = slots_[static_cast<std::size_t>(id)];
   use_.bytes -= slot.bytes;
   use_.buffers -= 1;

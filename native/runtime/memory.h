@@ -47,6 +47,12 @@ class Memory {
   // Throws for an id that is not live.
   Buffer at(int id) const;
 
+  // Keeps the memory of a live buffer where it is, though it be released, until it is let go as
+  // often as it was held.
+  Buffer hold(int id);
+  void let_go(int id);
+  bool held(int id) const;
+
   MemoryUse use() const { return use_; }
   // Gives pooled blocks back to the system.
   void trim();
@@ -57,7 +63,9 @@ class Memory {
     std::size_t bytes = 0;
     std::size_t capacity = 0;
     bool live = false;
+    int holds = 0;
   };
+  void free(int id);
   std::vector<Slot> slots_{1};  // id 0 is never given out
   std::vector<int> free_ids_;
   std::unordered_map<std::size_t, std::vector<AlignedBlock>> pool_;

@@ -5,6 +5,7 @@ import { makeDiscriminator, type DiscriminatorConfig } from '../../ts/models/dis
 import { makeGenerator, type GeneratorConfig } from '../../ts/models/generator.js';
 import { checkParams, downloadParams, uploadParams } from '../../ts/models/host-params.js';
 import type { HostParams } from '../../ts/models/network.js';
+import { adamCoefficients } from '../../ts/ops/adam.js';
 import { featureStack, type Vgg19Config } from '../../ts/models/vgg19.js';
 import {
   networkNames,
@@ -82,7 +83,7 @@ export async function runSteps(
   let state = startingState(networks, weights);
   for (const [step, { a, b }] of batches.entries()) {
     const { learningRate, beta1, beta2 } = config;
-    const update = { learningRate, beta1, beta2, epsilon: 1e-8, step: step + 1 };
+    const update = adamCoefficients({ learningRate, beta1, beta2, epsilon: 1e-8, step: step + 1 });
     const before = state;
     const inputs = { realA: upload(a), realB: upload(b) };
     const discriminators = {
@@ -93,7 +94,8 @@ export async function runSteps(
     state = after.state;
     result.losses.push(Array.from(await after.losses.data()));
     result.weights.push(await downloadState(networks, state));
-    for (const used of [before, inputs, discriminators, after.losses, after.fakeA, after.fakeB]) disposeAll(used);
+    for (const used of [before, inputs, update, discriminators, after.losses, after.fakeA, after.fakeB])
+      disposeAll(used);
   }
   disposeAll(state);
   disposeAll(featureParams);

@@ -105,5 +105,37 @@ TEST(Memory, SaysHowMuchItCouldNotGet) {
   EXPECT_EQ(memory.use().buffers, 0u);
 }
 
+TEST(Memory, HeldBlocksOutliveTheirRelease) {
+  Memory memory;
+  const int a = memory.allocate(4096);
+  void* block = memory.hold(a).data;
+  memory.hold(a);
+  EXPECT_TRUE(memory.held(a));
+  memory.release(a);
+  EXPECT_THROW(memory.at(a), std::runtime_error);
+  EXPECT_THROW(memory.release(a), std::runtime_error);
+  EXPECT_EQ(memory.use().bytes, 4096u);
+  const int b = memory.allocate(4096);
+  EXPECT_NE(b, a);
+  EXPECT_NE(memory.at(b).data, block);
+  memory.let_go(a);
+  EXPECT_EQ(memory.use().buffers, 2u);
+  memory.let_go(a);
+  EXPECT_FALSE(memory.held(a));
+  EXPECT_EQ(memory.use().bytes, 4096u);
+  memory.release(b);
+  EXPECT_EQ(memory.use().buffers, 0u);
+}
+
+TEST(Memory, LettingGoOfALiveBufferKeepsIt) {
+  Memory memory;
+  const int a = memory.allocate(64);
+  memory.hold(a);
+  memory.let_go(a);
+  EXPECT_EQ(memory.at(a).bytes, 64u);
+  memory.release(a);
+  EXPECT_THROW(memory.hold(a), std::runtime_error);
+}
+
 }  // namespace
 }  // namespace rareface

@@ -3,6 +3,7 @@ import type { Tensor } from '@tensorflow/tfjs-core';
 import { beforeAll, describe, expect, test } from 'vitest';
 import { useEngine } from '../../ts/backend/engine.js';
 import { uploadParams } from '../../ts/models/host-params.js';
+import { adamCoefficients } from '../../ts/ops/adam.js';
 import { featureStack } from '../../ts/models/vgg19.js';
 import { lossNames, type LossName } from '../../ts/train/losses.js';
 import { networkNames, trainStep, type NetworkName, type StepState } from '../../ts/train/step.js';
@@ -29,7 +30,7 @@ describe('the gradients of a step, by differences', () => {
     } {
       const { a, b } = batches[0]!;
       const [realA, realB] = [upload(a), upload(b)];
-      const update = { learningRate: 1e-3, beta1: 0, beta2: 0.999, epsilon: 1e-8, step: 1 };
+      const update = adamCoefficients({ learningRate: 1e-3, beta1: 0, beta2: 0.999, epsilon: 1e-8, step: 1 });
       const mix = config.ganLoss === 'wgan-gp' ? { mix: tf.tensor4d([0.3], [1, 1, 1, 1]) } : {};
       const stack = features && featureStack(features.config, uploadParams(features.params));
       const { state: after, losses } = trainStep(networks, config, stack, state, {

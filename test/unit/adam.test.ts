@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect, test } from 'vitest';
 import { useEngine } from '../../ts/backend/engine.js';
-import { adamUpdate } from '../../ts/ops/adam.js';
+import { adamCoefficients, adamUpdate } from '../../ts/ops/adam.js';
 import { randomTensor } from '../helpers/parity.js';
 
 const options = { learningRate: 0.01, beta1: 0.5, beta2: 0.999, epsilon: 1e-8 };
@@ -26,7 +26,7 @@ test.each(['native', 'cpu'] as const)('Adam on %s is its definition, in double p
             (options.learningRate * corrected) / (Math.sqrt(w.v / (1 - options.beta2 ** step)) + options.epsilon);
         });
       });
-      ({ params, m, v } = adamUpdate(params, grads, m, v, { ...options, step }));
+      ({ params, m, v } = adamUpdate(params, grads, m, v, adamCoefficients({ ...options, step })));
     }
     params.forEach((p, i) =>
       p.dataSync().forEach((value, j) => expect(Math.abs(value - wanted[i]![j]!.value)).toBeLessThan(1e-6)),
@@ -40,7 +40,9 @@ test('Adam leaves what it is given, and no other tensors behind', async () => {
   const [param, grad, m, v] = given;
   const before = given.map((t) => Array.from(t.dataSync()));
   const { numTensors } = tf.memory();
-  const result = adamUpdate([param!], [grad!], [m!], [v!], { ...options, step: 1 });
+  const coefficients = adamCoefficients({ ...options, step: 1 });
+  const result = adamUpdate([param!], [grad!], [m!], [v!], coefficients);
+  coefficients.dispose();
   expect(tf.memory().numTensors).toBe(numTensors + 3);
   tf.dispose([...result.params, ...result.m, ...result.v]);
   expect(given.map((t) => Array.from(t.dataSync()))).toEqual(before);

@@ -7,6 +7,7 @@ import { makeGenerator } from '../../ts/models/generator.js';
 import { uploadParams } from '../../ts/models/host-params.js';
 import { initialParams, type Params } from '../../ts/models/network.js';
 import { featureStack, vgg19Features } from '../../ts/models/vgg19.js';
+import { adamCoefficients } from '../../ts/ops/adam.js';
 import { featuresOf } from '../../ts/ops/perceptual-loss.js';
 import { lossNames, type LossName } from '../../ts/train/losses.js';
 import {
@@ -37,7 +38,7 @@ const networks: Networks = {
   discriminatorB: discriminator,
 };
 const lsgan: StepConfig = { ...tinyConfig, perceptualAlpha: 0, perceptualBeta: 1 };
-const adam = { learningRate: 1e-3, beta1: 0.5, beta2: 0.999, epsilon: 1e-8, step: 1 };
+const adam = () => adamCoefficients({ learningRate: 1e-3, beta1: 0.5, beta2: 0.999, epsilon: 1e-8, step: 1 });
 
 const images = (seed: number, n: number): Tensor4D => randomTensor<tf.Rank.R4>([n, size, size, 1], seed);
 
@@ -60,13 +61,13 @@ function stepInputs(
     stored: images(seed, n),
     sources: tf.range(0, n, 1, 'int32'),
     realLabels: tf.ones([n, 1, 1, 1]),
-    update: adam,
+    update: adam(),
     ...change[name],
   });
   return {
     realA: images(1, n),
     realB: images(2, n),
-    update: adam,
+    update: adam(),
     discriminatorA: judged('discriminatorA', 3),
     discriminatorB: judged('discriminatorB', 4),
   };
@@ -135,9 +136,7 @@ describe('a step', () => {
     for (const name of ['adversarialAB', 'cycleA', 'identityB', 'discriminatorA'] as const)
       expect(first.losses[name]).not.toBe(0);
     tf.dispose(state);
-    for (const { stored, sources, realLabels, mix } of [inputs.discriminatorA, inputs.discriminatorB])
-      tf.dispose([stored, sources, realLabels, ...(mix ? [mix] : [])]);
-    tf.dispose([inputs.realA, inputs.realB]);
+    tf.dispose(inputs as object as tf.TensorContainerObject);
   });
 
   test('moves every network, and names what each discriminator saw', () => {

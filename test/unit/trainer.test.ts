@@ -39,7 +39,7 @@ const remedies: Partial<TrainConfig> = {
 };
 
 async function advance(trainer: Trainer, steps: number): Promise<void> {
-  for (let i = 0; i < steps; i++) trainer.advance();
+  for (let i = 0; i < steps; i++) await trainer.advance();
   await trainer.readLosses();
 }
 
@@ -53,6 +53,8 @@ const bytesOf = (tensors: HostParams): Record<string, string> =>
 
 describe.each([
   ['as it is', {}],
+  ['that looks at single images, and keeps none', { batchSize: 1, poolSize: 0, lambdaIdentity: 0, keepLight: true }],
+  ['of residual blocks', { generator: 'cyclegan', resBlocks: 1, ganLoss: 'vanilla' }],
   ['with every remedy', remedies],
   ['wgan-gp', { ganLoss: 'wgan-gp' }],
   ['with features', { perceptualAlpha: 0.5, perceptualBeta: 0.5, featureLayers: ['relu2_1'] }],
@@ -82,12 +84,28 @@ describe.each([
     fresh?.dispose();
   });
 
+  test('gives the same bits whether its step is recorded or not', async () => {
+    const [recorded, called] = await Promise.all(
+      [true, false].map(async (capture) => {
+        const features = await PerceptualFeatures.load(config);
+        const trainer = new Trainer({ ...config, capture }, faces, features);
+        await advance(trainer, 8);
+        const tensors = bytesOf(await trainer.tensors());
+        const means = trainer.takeMeans();
+        trainer.dispose();
+        features?.dispose();
+        return { tensors, means };
+      }),
+    );
+    expect(recorded).toEqual(called);
+  });
+
   test('keeps no more tensors or bytes as steps go by, and none at the end', async () => {
     const tensors = tf.memory().numTensors;
     const features = await PerceptualFeatures.load(config);
     const trainer = new Trainer({ ...config, flip: false }, faces, features);
-    // Until the pools are full and every image's features are known.
-    await advance(trainer, 5);
+    // Until the pools are full, every image's features are known and every kind of step is recorded.
+    await advance(trainer, 8);
     const count = () => {
       const { numTensors, numBytes, bytes } = tf.memory() as ReturnType<typeof tf.memory> & { bytes: number };
       return { numTensors, numBytes, bytes };
@@ -139,7 +157,7 @@ describe('draws', () => {
 
 test('reads the losses of every step at once, and only when asked', async () => {
   const trainer = new Trainer(tiny, faces);
-  for (let i = 0; i < 5; i++) trainer.advance();
+  for (let i = 0; i < 5; i++) await trainer.advance();
   expect(() => trainer.position).toThrow('Read the losses');
   const { losses } = await trainer.readLosses();
   expect(losses).toHaveLength(5);

@@ -10,6 +10,11 @@ export type Isa = 'avx512' | 'avx2' | 'portable';
 export const precisions = ['float32', 'bfloat16'] as const;
 export type Precision = (typeof precisions)[number];
 
+/** Calls that the addon can run again; freed with this object. */
+export interface PlanHandle {
+  readonly plan: unique symbol;
+}
+
 /** The native surface (native/addon/addon.cc). */
 export interface NativeBinding {
   /** Loads the kernels for an instruction set ('' takes the best) and starts the threads; later calls return what is open. */
@@ -26,6 +31,10 @@ export interface NativeBinding {
   read(id: number): ArrayBuffer;
   /** operands: [inputs, outputs, then for each: id, dtype, rank, dims...]. */
   run(kernel: number, operands: Int32Array, attrs: Float64Array, attrCount: number): void;
+  /** Calls as native/runtime/plan.h describes them. */
+  plan(calls: Int32Array, attrs: Float64Array): PlanHandle;
+  /** Runs a plan on another thread, on these buffers. Other calls that run kernels or read these buffers wait. */
+  replay(plan: PlanHandle, buffers: Int32Array): Promise<void>;
   memory(): { bytes: number; buffers: number; pooledBytes: number; peakBytes: number };
   /** Gives memory kept for reuse back to the system. */
   trim(): void;

@@ -2,7 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { BackendValues, DataId, DataType, TensorInfo } from '@tensorflow/tfjs-core';
 import { availableParallelism } from 'node:os';
 import { UserError } from '../base/errors.js';
-import { loadBinding, precisions, type Isa, type NativeBinding, type Precision } from './binding.js';
+import { loadBinding, precisions, type Isa, type NativeBinding, type PlanHandle, type Precision } from './binding.js';
+import { Recorder, type SeenTensor } from './capture/recorder.js';
 
 /** Number of each dtype on the native side; must match DType in native/runtime/kernel.h. */
 const dtypes = { float32: 0, int32: 1, bool: 2 } as const;
@@ -42,6 +43,7 @@ export class NativeBackend extends tf.KernelBackend {
   private readonly kernelNumbers: ReadonlyMap<string, number>;
   private operands = new Int32Array(256);
   private attrs = new Float64Array(64);
+  private recorder: Recorder | undefined;
   /** References taken by the kernel that is running. */
   private taken: DataId[] | undefined;
 
@@ -92,8 +94,12 @@ export class NativeBackend extends tf.KernelBackend {
     outputs: readonly TensorInfo[],
     attrs: readonly number[] = [],
   ): void {
-    const number = this.kernelNumbers.get(kernel);
-    if (number === undefined) throw new Error(`The native backend has no kernel '${kernel}'.`);
+    if (this.recorder) {
+      const seen = (info: TensorInfo) => this.seen(info);
+      this.recorder.call(kernel, precisions.indexOf(this.precision), inputs.map(seen), outputs.map(seen), attrs);
+      return;
+    }
+    const number = this.kernelNumber(kernel);
     let at = 2;
     let needed = 2;
     for (const info of inputs) needed += 3 + info.shape.length;
@@ -107,6 +113,56 @@ export class NativeBackend extends tf.KernelBackend {
     for (const info of outputs) at = this.pack(info, at);
     for (let i = 0; i < attrs.length; i++) this.attrs[i] = attrs[i]!;
     this.binding.run(number, operands, this.attrs, attrs.length);
+  }
+
+  /** @throws Error for a kernel that the loaded library does not have */
+  kernelNumber(kernel: string): number {
+    const number = this.kernelNumbers.get(kernel);
+    if (number === undefined) throw new Error(`The native backend has no kernel '${kernel}'.`);
+    return number;
+  }
+
+  /**
+   * Nothing that `trace` asks of this backend is done: it is noted. Tensors made meanwhile have no
+   * contents, and must be disposed of by the end.
+   */
+  record<T>(trace: (recorder: Recorder) => T): T {
+    if (this.recorder) throw new Error('A recording cannot begin within another.');
+    this.recorder = new Recorder();
+    try {
+      return trace(this.recorder);
+    } finally {
+      this.recorder = undefined;
+    }
+  }
+
+  /** While recording: the value that a tensor is. */
+  recordedValue(info: TensorInfo): number {
+    return this.recorder!.valueOf(this.seen(info));
+  }
+
+  private seen({ dataId, shape }: TensorInfo): SeenTensor {
+    const { id, dtype } = this.data.get(dataId);
+    checkShape(shape);
+    const bytes = bytesOf(shape, dtype as NativeDType);
+    return { dataId, id, dtype: dtypes[dtype as NativeDType], bytes, dims: shape };
+  }
+
+  /** Calls in the form of native/runtime/plan.h, ready to run. */
+  plan(calls: Int32Array, attrs: Float64Array): PlanHandle {
+    return this.binding.plan(calls, attrs);
+  }
+
+  /**
+   * Runs a plan on a thread of its own. Until it has ended, whatever else would run, or read what is
+   * bound, waits.
+   * @throws Error naming the kernel, the shapes and the cause
+   */
+  replay(plan: PlanHandle, bindings: readonly TensorInfo[]): Promise<void> {
+    return this.binding.replay(
+      plan,
+      Int32Array.from(bindings, ({ dataId }) => this.data.get(dataId).id),
+    );
   }
 
   private pack(info: TensorInfo, at: number): number {
@@ -168,8 +224,9 @@ export class NativeBackend extends tf.KernelBackend {
   private readonly buffers = new Set<number>();
 
   private put(dataId: DataId, size: number, dtype: NativeDType, refCount: number): number {
-    const id = this.binding.allocate(size * (dtype === 'bool' ? 1 : 4));
-    this.buffers.add(id);
+    const bytes = bytesOf([size], dtype);
+    const id = this.recorder ? this.recorder.allocate(bytes) : this.binding.allocate(bytes);
+    if (!this.recorder) this.buffers.add(id);
     this.data.set(dataId, { id, dtype, refCount });
     return id;
   }
@@ -208,7 +265,7 @@ export class NativeBackend extends tf.KernelBackend {
     if (native.length !== size)
       throw new Error(`${native.length} values do not fill a tensor of shape [${shape.join()}] with ${size} elements.`);
     const id = this.put(dataId, size, dtype, refCount);
-    this.binding.write(id, native);
+    (this.recorder ?? this.binding).write(id, native);
   }
 
   override readSync(dataId: DataId): BackendValues {
@@ -221,6 +278,8 @@ export class NativeBackend extends tf.KernelBackend {
         this.readSync(imag.dataId) as Float32Array,
       );
     }
+    if (this.recorder)
+      throw new Error("A step that is being recorded cannot read a tensor's elements: they may differ in every run.");
     const copy = this.binding.read(id);
     if (dtype === 'float32') return new Float32Array(copy);
     return dtype === 'int32' ? new Int32Array(copy) : new Uint8Array(copy);
@@ -326,6 +385,9 @@ function checkShape(shape: readonly number[]): void {
         `The native backend has no tensors of shape [${shape.join()}]: each size must be from 0 to 2147483647.`,
       );
 }
+
+const bytesOf = (shape: readonly number[], dtype: NativeDType): number =>
+  tf.util.sizeFromShape(shape as number[]) * (dtype === 'bool' ? 1 : 4);
 
 function toNative(values: BackendValues, dtype: NativeDType): Float32Array | Int32Array | Uint8Array {
   if (dtype === 'float32')

@@ -1,13 +1,14 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { Scalar, Tensor } from '@tensorflow/tfjs-core';
+import type { Scalar, Tensor, Tensor1D, Tensor2D, Tensor4D } from '@tensorflow/tfjs-core';
 import { setImmediate } from 'node:timers/promises';
+import { StepRunner } from '../backend/capture/step-runner.js';
 import { UserError } from '../base/errors.js';
 import { flagOf } from '../base/options.js';
 import type { FaceSet } from '../data/faces.js';
 import { trainableClassifier, type ConvClassifier, type TrainableClassifier } from '../models/conv-classifier.js';
 import { downloadParams, uploadParams } from '../models/host-params.js';
 import { initialParams, type HostParams, type Params } from '../models/network.js';
-import { adamUpdate } from '../ops/adam.js';
+import { adamCoefficients, adamUpdate, type AdamOptions } from '../ops/adam.js';
 import { valueAndGrads } from '../ops/gradients.js';
 import { TrainingBatches, type TrainingBatch } from './batches.js';
 import type { PretrainEvents } from './events.js';
@@ -26,6 +27,9 @@ export function oneCycle(step: number, steps: number, highest: number): number {
   return (highest * (1 + Math.cos((Math.PI * (step - rising)) / Math.max(1, steps - rising)))) / 2;
 }
 
+type State = { weights: Tensor[]; m: Tensor[]; v: Tensor[] };
+type Inputs = { images: Tensor4D; targets: Tensor2D; update: Tensor1D };
+
 /** @returns params of {@link trainableClassifier}, or undefined where the signal came before the first step */
 export async function trainNetwork(
   shape: ConvClassifier,
@@ -38,18 +42,20 @@ export async function trainNetwork(
   const network = trainableClassifier(shape);
   const names = network.params.map(({ name }) => name);
   const batches = new TrainingBatches(faces, indices, config);
-  let params = Object.values(uploadParams(initialParams(network, config.seed, weightStream)));
-  let m = params.map((param) => tf.zerosLike(param));
-  let v = params.map((param) => tf.zerosLike(param));
+  const weights = Object.values(uploadParams(initialParams(network, config.seed, weightStream)));
+  const zeros = () => weights.map((weight) => tf.zerosLike(weight));
+  let state: State = { weights, m: zeros(), v: zeros() };
+  const runner = new StepRunner((before: State, inputs: Inputs) => classifierStep(network, names, before, inputs));
   let step = 0;
   try {
     for (; step < steps && !signal?.aborted; step++) {
       const batch = batches.next(step < Math.round(config.smallFraction * steps));
       const learningRate = oneCycle(step, steps, config.learningRate);
-      const { loss, grads } = lossAndGrads(network, names, params, batch, faces);
-      const next = adamUpdate(params, grads, m, v, { ...adam, learningRate, step: step + 1 });
-      tf.dispose([params, m, v, grads]);
-      ({ params, m, v } = next);
+      const inputs = upload(batch, faces, { ...adam, learningRate, step: step + 1 });
+      const result = await runner.run(state, inputs);
+      ({ state } = result);
+      tf.dispose(inputs);
+      const { loss } = result.outputs;
       const value = (await loss.data())[0]!;
       loss.dispose();
       if (!Number.isFinite(value))
@@ -60,31 +66,41 @@ export async function trainNetwork(
       // Lets a signal in.
       await setImmediate();
     }
-    return step === 0 ? undefined : { params: await downloadParams(named(names, params)), stepsDone: step };
+    return step === 0 ? undefined : { params: await downloadParams(named(names, state.weights)), stepsDone: step };
   } finally {
-    tf.dispose([params, m, v]);
+    tf.dispose(state);
+    runner.dispose();
   }
 }
 
 const named = (names: readonly string[], tensors: readonly Tensor[]): Params =>
   Object.fromEntries(names.map((name, i) => [name, tensors[i]!]));
 
-function lossAndGrads(
-  network: TrainableClassifier,
-  names: readonly string[],
-  params: Tensor[],
+function upload(
   { images, side, targets }: TrainingBatch,
   { channels, classNames }: FaceSet,
-): { loss: Scalar; grads: Tensor[] } {
-  return tf.tidy(() => {
-    const n = targets.length / classNames.length;
-    const x = tf.tensor4d(images, [n, side, side, channels]);
-    const target = tf.tensor2d(targets, [n, classNames.length]);
-    const crossEntropy = (...weights: Tensor[]): Scalar => {
-      const logits = network.apply(named(names, weights), x);
-      return tf.neg(tf.mean(tf.sum(tf.mul(target, tf.logSoftmax(logits)), 1))) as Scalar;
-    };
-    const { value, grads } = valueAndGrads(crossEntropy, params);
-    return { loss: value, grads };
-  });
+  update: AdamOptions,
+): Inputs {
+  const n = targets.length / classNames.length;
+  return {
+    images: tf.tensor4d(images, [n, side, side, channels]),
+    targets: tf.tensor2d(targets, [n, classNames.length]),
+    update: adamCoefficients(update),
+  };
+}
+
+/** One step on the cross-entropy of a batch. */
+function classifierStep(
+  network: TrainableClassifier,
+  names: readonly string[],
+  { weights, m, v }: State,
+  { images, targets, update }: Inputs,
+): { state: State; outputs: { loss: Scalar } } {
+  const crossEntropy = (...params: Tensor[]): Scalar => {
+    const logits = network.apply(named(names, params), images);
+    return tf.neg(tf.mean(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), 1))) as Scalar;
+  };
+  const { value, grads } = valueAndGrads(crossEntropy, weights);
+  const next = adamUpdate(weights, grads, m, v, update);
+  return { state: { weights: next.params, m: next.m, v: next.v }, outputs: { loss: value } };
 }

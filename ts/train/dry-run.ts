@@ -30,7 +30,7 @@ export async function dryRun(config: TrainConfig): Promise<DryRun> {
     const seconds: number[] = [];
     for (let i = 0; i < trials; i++) {
       const start = performance.now();
-      trainer.advance();
+      await trainer.advance();
       await trainer.readLosses();
       seconds.push((performance.now() - start) / 1000);
     }

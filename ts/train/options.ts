@@ -92,6 +92,7 @@ export const optionGroups = {
     ),
     runs: folder('folder that holds the run folders'),
     engine: choice(engines, 'where the arithmetic happens'),
+    capture: toggle('native engine: record the step once, then replay it as one native call; the same bits'),
     maxSteps: maybe(whole(1, 1e12, 'stop, with a checkpoint, at this step')),
     maxMinutes: maybe(positive('stop, with a checkpoint, after this many minutes')),
     checkpointEvery: whole(1, 1e12, 'steps between checkpoints'),
@@ -120,6 +121,7 @@ export const sittingOptions = [
   'checkpointEvery',
   'keepCheckpoints',
   'sampleEvery',
+  'capture',
 ] as const satisfies readonly (keyof AllOptions)[];
 
 /** Every setting of a run, resolved and valid: what config.json holds. */

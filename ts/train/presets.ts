@@ -58,6 +58,7 @@ const paperECycleGan: TrainConfig = {
   name: null,
   runs: 'runs',
   engine: 'native',
+  capture: true,
   maxSteps: null,
   maxMinutes: null,
   checkpointEvery: 1000,

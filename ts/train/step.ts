@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import type { Network, Params } from '../models/network.js';
-import { adamUpdate, type AdamOptions } from '../ops/adam.js';
+import { adamUpdate } from '../ops/adam.js';
 import { valueAndGrads } from '../ops/gradients.js';
 import { perceptualLoss, type FeatureStack } from '../ops/perceptual-loss.js';
 import { adversarialLoss, discriminatorLoss, gradientPenalty, l1, lossNames, type LossName } from './losses.js';
@@ -30,8 +30,8 @@ export interface DiscriminatorInputs {
   readonly noise?: Tensor4D;
   /** wgan-gp: [n, 1, 1, 1] in [0, 1), where between fake and real the penalty is taken. */
   readonly mix?: Tensor4D;
-  /** Left out: its loss is reported and its weights stay. */
-  readonly update?: AdamOptions;
+  /** Adam's coefficients; left out: its loss is reported and its weights stay. */
+  readonly update?: Tensor1D;
 }
 
 /** Everything that changes from step to step. */
@@ -40,7 +40,8 @@ export interface StepInputs extends Readonly<Record<DiscriminatorName, Discrimin
   readonly realB: Tensor4D;
   /** Features of [realA; realB], one tensor a tap; left out: they are computed with the reconstructions'. */
   readonly features?: readonly Tensor4D[];
-  readonly update: AdamOptions;
+  /** Adam's coefficients. */
+  readonly update: Tensor1D;
 }
 
 export type StepResult = {

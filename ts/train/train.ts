@@ -151,7 +151,7 @@ class Run {
     // A run that goes on stands at a checkpoint.
     let saved = trainer.step;
     while (!stopped) {
-      trainer.advance();
+      await trainer.advance();
       const { step } = trainer;
       options.onStep?.(step);
       if (step % config.logEvery === 0) await this.log();

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
+import { StepRunner } from '../backend/capture/step-runner.js';
 import { Philox } from '../base/random.js';
 import { readFaces } from '../data/batch.js';
 import { facesOfClass, type FaceSet } from '../data/faces.js';
@@ -8,7 +9,7 @@ import { makeDiscriminator } from '../models/discriminator.js';
 import { makeGenerator } from '../models/generator.js';
 import { uploadParams } from '../models/host-params.js';
 import { countWeights, initialParams, type HostParams, type Network, type Params } from '../models/network.js';
-import type { AdamOptions } from '../ops/adam.js';
+import { adamCoefficients } from '../ops/adam.js';
 import { CollapseWatch, type CollapseState } from './collapse.js';
 import { DataOrder, type OrderState } from '../data/data-order.js';
 import { drawChoices, drawNormal, drawUniform, streams } from './draws.js';
@@ -28,6 +29,7 @@ import {
   type Networks,
   type NetworkState,
   type StepInputs,
+  type StepResult,
   type StepState,
 } from './step.js';
 
@@ -48,6 +50,8 @@ export interface Position {
   readonly window: WindowState;
   readonly collapse: CollapseState;
 }
+
+type StepOutputs = Omit<StepResult, 'state'>;
 
 /** One class's images, their order, and the translations into it that were kept. */
 interface Domain {
@@ -77,6 +81,7 @@ export class Trainer {
   readonly classB: string;
   private readonly a: Domain;
   private readonly b: Domain;
+  private readonly runner: StepRunner<StepState, StepInputs, StepOutputs>;
   private state: StepState;
   private done = 0;
   private updates: Record<NetworkName, number>;
@@ -122,6 +127,10 @@ export class Trainer {
     this.schedule = makeSchedule(config, this.a.indices.length, this.b.indices.length);
     this.watch = new CollapseWatch(config.ganLoss, { discriminatorA: this.classA, discriminatorB: this.classB });
     this.updates = { generatorAB: 0, generatorBA: 0, discriminatorA: 0, discriminatorB: 0 };
+    this.runner = new StepRunner((state, inputs) => {
+      const { state: next, ...outputs } = trainStep(this.networks, config, features, state, inputs);
+      return { state: next, outputs };
+    }, config);
     this.state = forEachNetwork((name) => {
       const weights = Object.values(uploadParams(initialParams(this.networks[name], config.seed, streams[name])));
       const zeros = () => weights.map((weight) => tf.zerosLike(weight));
@@ -157,21 +166,21 @@ export class Trainer {
   }
 
   /** Runs one step. Its losses stay on the engine until {@link readLosses}. */
-  advance(): void {
+  async advance(): Promise<void> {
     const step = this.done;
     const planA = this.a.replay.plan(this.config.batchSize);
     const planB = this.b.replay.plan(this.config.batchSize);
-    const before = this.state;
-    const result = tf.tidy(() => {
-      const inputs = this.inputs(step, planA, planB);
-      const { state, losses, fakeA, fakeB } = trainStep(this.networks, this.config, this.features, before, inputs);
-      this.a.replay.write(planA, fakeA);
-      this.b.replay.write(planB, fakeB);
-      return { state, losses };
-    });
-    this.state = result.state;
-    this.unread.push(result.losses);
-    tf.dispose(before);
+    const inputs = tf.tidy(() => this.inputs(step, planA, planB) as StepInputs & tf.TensorContainerObject);
+    try {
+      const { state, outputs } = await this.runner.run(this.state, inputs);
+      this.state = state;
+      this.a.replay.write(planA, outputs.fakeA);
+      this.b.replay.write(planB, outputs.fakeB);
+      tf.dispose([outputs.fakeA, outputs.fakeB]);
+      this.unread.push(outputs.losses);
+    } finally {
+      tf.dispose(inputs);
+    }
     for (const name of networkNames) if (this.isUpdated(name, step)) this.updates[name]++;
     this.done++;
   }
@@ -239,15 +248,15 @@ export class Trainer {
     return name !== rare || this.schedule.updatesRare(step);
   }
 
-  private adam(name: NetworkName, step: number): AdamOptions {
+  private adam(name: NetworkName, step: number): Tensor1D {
     const { beta1, beta2 } = this.config;
-    return {
+    return adamCoefficients({
       learningRate: this.schedule.learningRate(step),
       beta1,
       beta2,
       epsilon: adamEpsilon,
       step: this.updates[name] + 1,
-    };
+    });
   }
 
   /** Reads the losses that wait on the engine: those of each step since the last call, and warnings they give. */
@@ -361,6 +370,7 @@ export class Trainer {
     tf.dispose(this.state);
     tf.dispose(this.unread);
     this.unread = [];
+    this.runner.dispose();
     this.a.replay.dispose();
     this.b.replay.dispose();
   }

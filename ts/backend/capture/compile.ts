@@ -1,0 +1,92 @@
+import { withoutDeadCode } from './dead-code.js';
+import { encode } from './encode.js';
+import { inPlaceInputs } from './in-place.js';
+import { arena, lastUses, planMemory, type Place } from './memory-plan.js';
+import type { Call, Program, Value } from './recorder.js';
+
+/** What a recorded function takes and gives, as values of its program. */
+export interface Interface {
+  /** Read only. */
+  readonly inputs: readonly number[];
+  /** Inputs whose memory the results of the same position take. */
+  readonly state: readonly number[];
+  readonly newState: readonly number[];
+  readonly outputs: readonly number[];
+}
+
+/** A program ready to run. Its bindings: the arena, inputs, state, outputs, then `fixed`. */
+export interface Compiled {
+  readonly calls: Int32Array;
+  readonly attrs: Float64Array;
+  readonly arenaBytes: number;
+  /** Values that are the same in every run. */
+  readonly fixed: readonly Value[];
+}
+
+/**
+ * Leaves out what nobody reads, lets results be written where they are wanted, and plans the memory
+ * of all that lives in between. What is computed stays the same to the bit.
+ * @param kernelNumber the native number of a kernel
+ */
+export function compile(program: Program, faces: Interface, kernelNumber: (kernel: string) => number): Compiled {
+  const { inputs, state, newState, outputs } = faces;
+  const values = [...program.values];
+  const calls = withoutDeadCode(program.calls, [...newState, ...outputs]);
+  const places = new Map<number, Place>();
+  let bindings = arena + 1;
+  const bind = (value: number): void => {
+    places.set(value, { binding: bindings++, offset: 0 });
+  };
+  for (const value of [...inputs, ...state]) bind(value);
+
+  // New state: in the old one's memory where nobody misses the old, else copied there at the end.
+  newState.forEach((value, i) => {
+    const old = state[i]!;
+    if (value === old) return;
+    if (!isMade(calls, value)) throw new Error('A captured function gave back an input as another part of its state.');
+    if (!places.has(value) && mayReplace(calls, old, value)) places.set(value, places.get(old)!);
+    else calls.push(copyOf(values, value, old));
+  });
+  // Outputs: computed in place, or copied if they are something else as well.
+  for (const value of outputs) {
+    if (!places.has(value) && isMade(calls, value)) bind(value);
+    else {
+      const copy = values.push({ bytes: values[value]!.bytes }) - 1;
+      calls.push(copyOf(values, value, copy));
+      bind(copy);
+    }
+  }
+  const fixed: Value[] = [];
+  const used = new Set(calls.flatMap((call) => call.inputs.map(({ value }) => value)));
+  for (const value of used) {
+    const { constant, outer } = values[value]!;
+    if (places.has(value) || !(constant ?? outer)) continue;
+    fixed.push(values[value]!);
+    bind(value);
+  }
+  const plan = planMemory(calls, values, places);
+  return { ...encode(calls, plan.places, kernelNumber), arenaBytes: plan.arenaBytes, fixed };
+}
+
+const isMade = (calls: readonly Call[], value: number): boolean =>
+  calls.some((call) => call.outputs.some((output) => output.value === value));
+
+/** Whether `value` can be written over `old`: nobody reads `old` after that, nor while its maker writes, unless in place. */
+function mayReplace(calls: readonly Call[], old: number, value: number): boolean {
+  const made = calls.findIndex((call) => call.outputs.some((output) => output.value === value));
+  const last = lastUses(calls).get(old) ?? -1;
+  if (last !== made) return last < made;
+  const call = calls[made]!;
+  const output = call.outputs.findIndex((operand) => operand.value === value);
+  const readers = call.inputs.flatMap((operand, i) => (operand.value === old ? [i] : []));
+  return readers.every((i) => inPlaceInputs(call, output).includes(i));
+}
+
+/** The native number of bool, whose elements are bytes. */
+const bytesDType = 2;
+
+/** The call that copies one value's bytes into another's place. */
+function copyOf(values: readonly Value[], from: number, to: number): Call {
+  const operand = (value: number) => ({ value, dtype: bytesDType, dims: [values[from]!.bytes] });
+  return { kernel: 'Slice', precision: 0, inputs: [operand(from)], outputs: [operand(to)], attrs: [0] };
+}

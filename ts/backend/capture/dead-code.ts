@@ -1,0 +1,13 @@
+import type { Call } from './recorder.js';
+
+/** Leaves out calls whose results nobody reads. @param wanted values that are read after the last call */
+export function withoutDeadCode(calls: readonly Call[], wanted: Iterable<number>): Call[] {
+  const live = new Set(wanted);
+  const kept: Call[] = [];
+  for (const call of [...calls].reverse()) {
+    if (!call.outputs.some(({ value }) => live.has(value))) continue;
+    for (const { value } of call.inputs) live.add(value);
+    kept.push(call);
+  }
+  return kept.reverse();
+}
