@@ -4,6 +4,7 @@
 
 #include "blocks.h"
 #include "register.h"
+#include "simd.h"
 
 namespace rareface::cpu {
 namespace {
@@ -15,6 +16,7 @@ struct Scalars {
   float rate, decay1, fresh1, decay2, fresh2, correction, epsilon;
 };
 
+// The new values may take the place of the old ones.
 void update(const Scalars& s, const float* p, const float* g, const float* m, const float* v,
             float* p_new, float* m_new, float* v_new, std::int64_t count) {
 #pragma omp simd
@@ -27,8 +29,36 @@ void update(const Scalars& s, const float* p, const float* g, const float* m, co
   }
 }
 
+// The same for results elsewhere that no cache would hold until they are read: past the caches.
+void update_streamed(const Scalars& s, const float* p, const float* g, const float* m,
+                     const float* v, float* p_new, float* m_new, float* v_new, std::int64_t count) {
+  constexpr std::int64_t kBlock = 64;
+  std::int64_t i = 0;
+  while (i < count && !at_vector(p_new + i)) ++i;
+  update(s, p, g, m, v, p_new, m_new, v_new, i);
+  for (; i + kBlock <= count; i += kBlock) {
+    alignas(64) float block[3][kBlock];
+    update(s, p + i, g + i, m + i, v + i, block[0], block[1], block[2], kBlock);
+    for (std::int64_t j = 0; j < kBlock; j += kLanes) stream(p_new + i + j, load(block[0] + j));
+    for (std::int64_t j = 0; j < kBlock; j += kLanes) stream(m_new + i + j, load(block[1] + j));
+    for (std::int64_t j = 0; j < kBlock; j += kLanes) stream(v_new + i + j, load(block[2] + j));
+  }
+  update(s, p + i, g + i, m + i, v + i, p_new + i, m_new + i, v_new + i, count - i);
+}
+
+// Whether stream() may write to all of them at the same elements.
+bool alike(const float* a, const float* b, const float* c) {
+  const auto place = [](const float* p) {
+    return reinterpret_cast<std::uintptr_t>(p) % sizeof(Vec);
+  };
+  return place(a) == place(b) && place(a) == place(c) && place(a) % sizeof(float) == 0;
+}
+
+constexpr std::int64_t kStreamed = 1 << 20;  // elements: results of 12 MB
+
 // Inputs: scalars [7], then for n tensors all params, all gradients, all first and all second
-// moments. Outputs: all params, all first and all second moments anew.
+// moments. Outputs: all params, all first and all second moments anew; each may be its input
+// itself.
 void adam_update(const Call& call) {
   const int n = call.out_count / 3;
   require(call.in_count == 1 + 4 * n && call.out_count == 3 * n,
@@ -56,9 +86,14 @@ void adam_update(const Call& call) {
       const std::int64_t stop = std::min(end, starts[static_cast<std::size_t>(t) + 1]);
       const auto in = [&](int list) { return call.in[1 + list * n + tensor].f32() + first; };
       const auto out = [&](int list) { return call.out[list * n + tensor].f32_out() + first; };
-      update(scalars, in(0), in(1), in(2), in(3), out(0), out(1), out(2), stop - begin);
+      const bool in_place = in(0) == out(0) || in(2) == out(1) || in(3) == out(2);
+      const bool streamed =
+          starts.back() >= kStreamed && !in_place && alike(out(0), out(1), out(2));
+      (streamed ? update_streamed : update)(scalars, in(0), in(1), in(2), in(3), out(0), out(1),
+                                            out(2), stop - begin);
       begin = stop;
     }
+    stream_fence();
   });
 }
 

@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <cstring>
 
-#if defined(__AVX512F__)
+#if defined(__SSE2__)
 #include <immintrin.h>
 #endif
 
@@ -62,6 +62,32 @@ inline void store_some(float* p, Vec v, std::int64_t n) {
     store(p, v);
   else if (n > 0)
     store_part(p, v, n);
+}
+
+// Past the caches, for what is not read again soon: memory is then not read before it is written.
+// At a whole vector's address only. What was streamed is seen by other threads after
+// stream_fence().
+inline void stream(float* p, Vec v) {
+#if defined(__AVX512F__)
+  _mm512_stream_ps(p, v);
+#elif defined(__AVX__)
+  _mm256_stream_ps(p, v);
+#elif defined(__SSE2__)
+  _mm_stream_ps(p, v);
+#else
+  store(p, v);
+#endif
+}
+
+inline void stream_fence() {
+#if defined(__SSE2__)
+  _mm_sfence();
+#endif
+}
+
+// Whether stream() may write here.
+inline bool at_vector(const float* p) {
+  return reinterpret_cast<std::uintptr_t>(p) % sizeof(Vec) == 0;
 }
 
 // Keeps a loaded vector in its register: the compiler may else load it again for each use.

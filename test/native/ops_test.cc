@@ -113,38 +113,73 @@ TEST_P(OpsTest, ReflectPadRefusesAPadThatDoesNotFit) {
 
 // --- Adam
 
-TEST_P(OpsTest, AdamUpdatesEveryTensor) {
-  const double rate = 0.02, beta1 = 0.5, beta2 = 0.999, correction = 1.7, epsilon = 1e-8;
-  const std::int64_t sizes[] = {1, 40000, 0, 17, 70001, 3};
-  const Tensor scalars({7},
-                       floats({rate, beta1, 1 - beta1, beta2, 1 - beta2, correction, epsilon}));
+// Tensors of these sizes: params, gradients, first and second moments.
+struct AdamLists {
+  std::vector<std::int64_t> sizes;
+  double rate = 0.02, beta1 = 0.5, beta2 = 0.999, correction = 1.7, epsilon = 1e-8;
+  Tensor scalars{{7}, floats({rate, beta1, 1 - beta1, beta2, 1 - beta2, correction, epsilon})};
   Tensors lists[4];
-  std::vector<const Tensor*> in{&scalars};
-  std::vector<Shape> shapes;
-  for (unsigned list = 0; list < 4; ++list)
-    for (const std::int64_t size : sizes) {
-      auto& tensor = lists[list].emplace_back(Tensor::random({size}, list));
-      if (list == 3)
-        for (std::int64_t i = 0; i < size; ++i)
-          tensor->view().f32_out()[i] = std::abs((*tensor)[i]);
-      in.push_back(tensor.get());
-      if (list < 3) shapes.push_back({size});
+
+  explicit AdamLists(std::vector<std::int64_t> of) : sizes(std::move(of)) {
+    for (unsigned list = 0; list < 4; ++list)
+      for (const std::int64_t size : sizes) {
+        auto& tensor = lists[list].emplace_back(Tensor::random({size}, list));
+        if (list == 3)
+          for (std::int64_t i = 0; i < size; ++i)
+            tensor->view().f32_out()[i] = std::abs((*tensor)[i]);
+      }
+  }
+  std::vector<const Tensor*> of(std::initializer_list<int> which) const {
+    std::vector<const Tensor*> result;
+    for (const int list : which)
+      for (const Tensor* tensor : pointers(lists[list])) result.push_back(tensor);
+    return result;
+  }
+  std::vector<const Tensor*> inputs() const {
+    auto result = of({0, 1, 2, 3});
+    result.insert(result.begin(), &scalars);
+    return result;
+  }
+  std::vector<Shape> output_shapes() const {
+    std::vector<Shape> shapes;
+    for (int list = 0; list < 3; ++list)
+      for (const std::int64_t size : sizes) shapes.push_back({size});
+    return shapes;
+  }
+};
+
+const std::vector<std::int64_t> kAdamSizes[] = {{1, 40000, 0, 17, 70001, 3},
+                                                {5, 1000003, 0, 70001}};  // past the caches
+
+TEST_P(OpsTest, AdamUpdatesEveryTensor) {
+  for (const auto& sizes : kAdamSizes) {
+    const AdamLists adam(sizes);
+    const auto out = run_all("AdamUpdate", adam.inputs(), adam.output_shapes(), {});
+    for (std::size_t t = 0; t < sizes.size(); ++t) {
+      std::vector<float> p, m, v;
+      for (std::int64_t i = 0; i < sizes[t]; ++i) {
+        const auto value = [&](int list) { return static_cast<double>((*adam.lists[list][t])[i]); };
+        const double first = adam.beta1 * value(2) + (1 - adam.beta1) * value(1);
+        const double second = adam.beta2 * value(3) + (1 - adam.beta2) * value(1) * value(1);
+        const double deviation = std::sqrt(second * adam.correction) + adam.epsilon;
+        p.push_back(static_cast<float>(value(0) - adam.rate * first / deviation));
+        m.push_back(static_cast<float>(first));
+        v.push_back(static_cast<float>(second));
+      }
+      expect_close(out[t], p, 2e-6f, "params");
+      expect_close(out[sizes.size() + t], m, 1e-6f, "first moments");
+      expect_close(out[2 * sizes.size() + t], v, 1e-6f, "second moments");
     }
-  const auto out = run_all("AdamUpdate", in, shapes, {});
-  for (std::size_t t = 0; t < std::size(sizes); ++t) {
-    std::vector<float> p, m, v;
-    for (std::int64_t i = 0; i < sizes[t]; ++i) {
-      const auto value = [&](int list) { return static_cast<double>((*lists[list][t])[i]); };
-      const double first = beta1 * value(2) + (1 - beta1) * value(1);
-      const double second = beta2 * value(3) + (1 - beta2) * value(1) * value(1);
-      p.push_back(
-          static_cast<float>(value(0) - rate * first / (std::sqrt(second * correction) + epsilon)));
-      m.push_back(static_cast<float>(first));
-      v.push_back(static_cast<float>(second));
-    }
-    expect_close(out[t], p, 2e-6f, "params");
-    expect_close(out[std::size(sizes) + t], m, 1e-6f, "first moments");
-    expect_close(out[2 * std::size(sizes) + t], v, 1e-6f, "second moments");
+  }
+}
+
+TEST_P(OpsTest, AdamUpdatesInPlaceToTheSameBits) {
+  for (const auto& sizes : kAdamSizes) {
+    const AdamLists adam(sizes);
+    const auto expected = run_all("AdamUpdate", adam.inputs(), adam.output_shapes(), {});
+    const auto updated = adam.of({0, 2, 3});
+    three.run("AdamUpdate", adam.inputs(), updated);
+    for (std::size_t i = 0; i < updated.size(); ++i) EXPECT_EQ(updated[i]->values(), expected[i]);
   }
 }
 
