@@ -1,9 +1,10 @@
-// npx tsx bench/convs.ts [--only TEXT] [--seconds S]: the convolutions of training, each kernel
-// alone: forward, input gradient and filter gradient, in GFLOP/s of the direct method. The best of
-// many runs: others may use the machine too.
 import * as tf from '@tensorflow/tfjs-core';
-import { parseArgs } from 'node:util';
-import { describeMachine, machineLine } from './machine.js';
+import type { Precision } from '../ts/backend/binding.js';
+import type { Comparison } from './comparison.js';
+import { openEngines } from './engines.js';
+import { convFlops } from './flops.js';
+import { spread, type Timing } from './measure.js';
+import type { BenchOptions } from './options.js';
 
 interface Conv {
   readonly name: string;
@@ -49,20 +50,22 @@ const convs: readonly Conv[] = [
   patch(5, 512, 1, 1),
 ];
 
-/** Milliseconds of the fastest run of a kernel. */
-function best(kernel: string, inputs: tf.NamedTensorMap, attrs: tf.NamedAttrMap, seconds: number): number {
-  let least = Infinity;
+const parts = ['forward', 'input gradient', 'filter gradient'] as const;
+
+/** Milliseconds of the runs of a kernel within so many seconds. */
+function runsOf(kernel: string, inputs: tf.NamedTensorMap, attrs: tf.NamedAttrMap, seconds: number): number[] {
+  const times: number[] = [];
   const end = performance.now() + seconds * 1000;
   do {
     const start = performance.now();
     const out = tf.engine().runKernel(kernel, inputs, attrs);
-    least = Math.min(least, performance.now() - start);
+    times.push(performance.now() - start);
     tf.dispose(out);
   } while (performance.now() < end);
-  return least;
+  return times;
 }
 
-function gflops(conv: Conv, batch: number, seconds: number): number[] {
+function timingsOf(conv: Conv, batch: number, seconds: number, precision: Precision): Timing[] {
   const { size, channels, filters, filter, stride, pad } = conv;
   const out = Math.floor((size + 2 * pad - filter) / stride) + 1;
   const inputShape = [batch, size, size, channels];
@@ -71,32 +74,41 @@ function gflops(conv: Conv, batch: number, seconds: number): number[] {
   const w = tf.randomNormal(filterShape);
   const dy = tf.randomNormal([batch, out, out, filters]);
   const attrs = { strides: [stride, stride], pad, dataFormat: 'NHWC', dilations: [1, 1] };
-  const work = 2 * batch * out * out * filter * filter * channels * filters;
+  const flops = batch * convFlops(out, filter, channels, filters);
   const times = [
-    best('Conv2D', { x, filter: w }, attrs, seconds),
-    best('Conv2DBackpropInput', { dy, filter: w }, { ...attrs, inputShape }, seconds),
-    best('Conv2DBackpropFilter', { x, dy }, { ...attrs, filterShape }, seconds),
+    runsOf('Conv2D', { x, filter: w }, attrs, seconds),
+    runsOf('Conv2DBackpropInput', { dy, filter: w }, { ...attrs, inputShape }, seconds),
+    runsOf('Conv2DBackpropFilter', { x, dy }, { ...attrs, filterShape }, seconds),
   ];
   tf.dispose([x, w, dy]);
-  return times.map((ms) => work / ms / 1e6);
+  return times.map((runs, i) => ({ name: parts[i]!, ...spread(runs), flops, precision }));
 }
 
-const { values: options } = parseArgs({
-  options: { only: { type: 'string', default: '' }, seconds: { type: 'string', default: '0.1' } },
-});
-const seconds = Number(options.seconds);
-if (!(seconds > 0)) throw new Error(`Expected a positive number for --seconds but received '${options.seconds}'.`);
+const labelOf = ({ name, size, channels, filters, filter, stride }: Conv, batch: number) =>
+  `${name}: ${batch} x ${size} x ${size} x ${channels} -> ${filters}, ` +
+  `${filter} x ${filter}${stride > 1 ? ` by ${stride}` : ''}`;
 
-console.log(machineLine(await describeMachine()));
-console.log('GFLOP/s (direct method)                                  forward   input grad  filter grad');
-for (const conv of convs) {
-  for (const batch of [1, 4, 8]) {
-    const { name, size, channels, filters, filter, stride } = conv;
-    const label =
-      `${name}: ${batch} x ${size} x ${size} x ${channels} -> ${filters}, ` +
-      `${filter} x ${filter}${stride > 1 ? ` by ${stride}` : ''}`;
-    if (!label.includes(options.only)) continue;
-    const [forward, input, weights] = gflops(conv, batch, seconds).map((v) => v.toFixed(0));
-    console.log(label.padEnd(56) + forward!.padStart(8) + input!.padStart(13) + weights!.padStart(13));
+/**
+ * The convolutions of training, each kernel alone on the native backend. Prints GFLOP/s of the
+ * direct method by the fastest of many runs: others may use the machine too.
+ */
+export async function* benchConvs(
+  { batch: batches, precision: wanted }: Pick<BenchOptions, 'batch' | 'precision'>,
+  { only, seconds }: { only: string; seconds: number },
+): AsyncGenerator<Comparison> {
+  const { engines, leftOut } = await openEngines(['native'], wanted);
+  for (const text of leftOut) console.log(text);
+  for (const { title, precision, use } of engines) {
+    await use();
+    console.log(`${`${title}, GFLOP/s`.padEnd(56)} forward   input grad  filter grad`);
+    for (const conv of convs)
+      for (const batch of batches) {
+        const label = labelOf(conv, batch);
+        if (!label.includes(only)) continue;
+        const timings = timingsOf(conv, batch, seconds, precision);
+        const [forward, input, filter] = timings.map(({ flops, least }) => (flops! / least / 1e6).toFixed(0));
+        console.log(label.padEnd(56) + forward!.padStart(8) + input!.padStart(13) + filter!.padStart(13));
+        yield { title: label, detail: title, timings };
+      }
   }
 }

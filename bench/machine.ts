@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor2D } from '@tensorflow/tfjs-core';
-import { availableParallelism, cpus, totalmem } from 'node:os';
+import { availableParallelism, cpus, loadavg, totalmem } from 'node:os';
+import { precisions, type Precision } from '../ts/backend/binding.js';
 import { useEngine } from '../ts/backend/engine.js';
 import type { NativeBackend } from '../ts/backend/native-backend.js';
 
@@ -12,22 +13,31 @@ export interface Machine {
   readonly node: string;
   readonly isa: string;
   readonly threads: number;
-  /** Of a large matrix product of the native backend, float32. */
-  readonly peakGflops: number;
+  /** GFLOP/s of a large matrix product of the native backend, in each precision that it has. */
+  readonly peakGflops: Readonly<Partial<Record<Precision, number>>>;
+  /** Processes that wanted a core in the minute before. */
+  readonly load: number;
 }
 
 /** Names the machine and measures the most that its cores give the native backend. */
 export async function describeMachine(): Promise<Machine> {
+  const [load] = loadavg();
+  const peakGflops: Partial<Record<Precision, number>> = {};
   await useEngine('native');
-  const { isa, threads } = tf.backend() as NativeBackend;
+  const { isa, threads, hasBfloat16 } = tf.backend() as NativeBackend;
+  for (const precision of precisions) {
+    if (precision === 'bfloat16' && !hasBfloat16) continue;
+    await useEngine('native', precision);
+    peakGflops[precision] = measurePeak();
+  }
+  await useEngine('native');
   return {
     processor: cpus()[0]?.model ?? 'unknown',
     cores: availableParallelism(),
     memoryGiB: Math.round(totalmem() / 2 ** 30),
     node: process.version,
-    isa,
-    threads,
-    peakGflops: measurePeak(),
+    ...{ isa, threads, peakGflops },
+    load: load!,
   };
 }
 
@@ -47,4 +57,12 @@ function measurePeak(): number {
 
 export const machineLine = (m: Machine): string =>
   `${m.processor}, ${m.cores} cores, ${m.memoryGiB} GiB; Node ${m.node}; native kernels ${m.isa}, ` +
-  `${m.threads} threads, ${m.peakGflops.toFixed(0)} GFLOP/s in a large matrix product`;
+  `${m.threads} threads; a large matrix product: ${Object.entries(m.peakGflops)
+    .map(([precision, rate]) => `${rate.toFixed(0)} GFLOP/s in ${precision}`)
+    .join(', ')}`;
+
+/** Says so where others use the machine: figures taken then are off, and not by the same for all. */
+export const loadWarning = ({ load, cores }: Machine): string | undefined =>
+  load > 0.3 * cores
+    ? `The machine was busy in the last minute (load ${load.toFixed(1)} on ${cores} cores). If it still is, figures are off.`
+    : undefined;

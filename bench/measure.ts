@@ -1,10 +1,23 @@
+import type { Precision } from '../ts/backend/binding.js';
+
 /** One contestant of a comparison. */
 export interface Contestant {
   readonly name: string;
-  /** Runs once; what it makes, it frees. */
-  run(): void | Promise<void>;
+  /**
+   * Runs once; what it makes, it frees. A number, or a promise of one, is the time by a clock of its
+   * own, in milliseconds.
+   */
+  run(): unknown;
   /** Before each turn of this contestant, untimed: e.g. to make its engine the current one. */
   enter?(): void | Promise<void>;
+  /** Frees what it holds; called once, at the end. */
+  dispose?(): void | Promise<void>;
+  /** Runs before any counts. Default 1. 0: it takes so long that one run in all must do. */
+  readonly warmUps?: number;
+  /** Floating-point operations of a run, as flops.ts counts them. */
+  readonly flops?: number;
+  /** What products round their factors to. Default float32. */
+  readonly precision?: Precision;
 }
 
 export interface Timing {
@@ -14,7 +27,13 @@ export interface Timing {
   /** First and third quartile. */
   readonly low: number;
   readonly high: number;
+  /** The fastest run. */
+  readonly least: number;
   readonly runs: number;
+  readonly flops?: number;
+  readonly precision?: Precision;
+  /** The most memory that a process held which did nothing else. */
+  readonly peakMiB?: number;
 }
 
 export interface MeasureOptions {
@@ -34,36 +53,44 @@ export async function measure(
   { rounds = 5, turnMs = 1000 }: MeasureOptions = {},
 ): Promise<Timing[]> {
   const times = contestants.map((): number[] => []);
-  const timed = async (contestant: Contestant): Promise<number> => {
-    const start = performance.now();
-    await contestant.run();
-    return performance.now() - start;
-  };
   // Everything is compiled, and every pool filled, before a run counts.
   for (const contestant of contestants) {
     await contestant.enter?.();
-    await timed(contestant);
+    for (let i = 0; i < (contestant.warmUps ?? 1); i++) await timed(contestant);
   }
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < contestants.length; turn++) {
       const i = (turn + round) % contestants.length;
       const contestant = contestants[i]!;
+      if (contestant.warmUps === 0 && times[i]!.length > 0) continue;
       await contestant.enter?.();
       const end = performance.now() + turnMs;
       const first = await timed(contestant);
-      if (first > turnMs) times[i]!.push(first);
-      while (performance.now() < end) times[i]!.push(await timed(contestant));
+      if (first > turnMs || contestant.warmUps === 0) times[i]!.push(first);
+      else while (performance.now() < end || times[i]!.length === 0) times[i]!.push(await timed(contestant));
     }
   }
-  return contestants.map(({ name }, i) => ({ name, ...spread(times[i]!) }));
+  return contestants.map(({ name, flops, precision }, i) => ({
+    name,
+    ...spread(times[i]!),
+    ...(flops === undefined ? {} : { flops }),
+    ...(precision === undefined ? {} : { precision }),
+  }));
 }
 
-function spread(times: number[]): Omit<Timing, 'name'> {
+async function timed(contestant: Contestant): Promise<number> {
+  const start = performance.now();
+  const own = await contestant.run();
+  return typeof own === 'number' ? own : performance.now() - start;
+}
+
+/** Median and quartiles, midway between neighbours where they fall there. */
+export function spread(times: readonly number[]): Pick<Timing, 'median' | 'low' | 'high' | 'least' | 'runs'> {
   const sorted = [...times].sort((a, b) => a - b);
   const at = (share: number) => {
     const place = share * (sorted.length - 1);
     const below = sorted[Math.floor(place)]!;
     return below + (sorted[Math.ceil(place)]! - below) * (place % 1);
   };
-  return { median: at(0.5), low: at(0.25), high: at(0.75), runs: sorted.length };
+  return { median: at(0.5), low: at(0.25), high: at(0.75), least: sorted[0]!, runs: sorted.length };
 }

@@ -2,38 +2,53 @@ import { mkdir } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { writeAtomic } from '../ts/base/files.js';
 import { barChartSvg } from '../ts/report/bar-chart.js';
+import type { Comparison } from './comparison.js';
 import { machineLine, type Machine } from './machine.js';
 import type { Timing } from './measure.js';
-
-/** One comparison: the same work by several contestants, the project's own first. */
-export interface Comparison {
-  /** e.g. "Training step, batch 1" */
-  readonly title: string;
-  /** What was measured, in a line. */
-  readonly detail: string;
-  readonly timings: readonly Timing[];
-  /** Floating-point operations of one run, where they were counted. */
-  readonly flops?: number;
-}
 
 /** Milliseconds with three digits. */
 const ms = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
-/** A table of the contestants, each with its time as a multiple of the first one's. */
-export function tableOf({ title, detail, timings, flops }: Comparison, machine: Machine): string {
-  const head = ['', 'ms (median)', 'quartiles', 'runs', 'times ours', ...(flops ? ['GFLOP/s', 'of peak'] : [])];
-  const [own] = timings;
-  const rows = timings.map(({ name, median, low, high, runs }) => {
-    const gflops = (flops ?? 0) / median / 1e6;
-    return [
-      ...[name, ms(median), `${ms(low)} - ${ms(high)}`, String(runs), (median / own!.median).toPrecision(3)],
-      ...(flops ? [gflops.toPrecision(3), `${((100 * gflops) / machine.peakGflops).toFixed(0)} %`] : []),
-    ];
-  });
-  const widths = head.map((text, c) => Math.max(text.length, ...rows.map((row) => row[c]!.length)));
+interface Column {
+  readonly head: string;
+  /** Undefined where it is not known. */
+  cell(timing: Timing): string | undefined;
+}
+
+function columnsOf({ timings, images }: Comparison, machine: Machine): Column[] {
+  const first = timings[0]!.median;
+  const gflops = ({ flops, median }: Timing) => (flops === undefined ? undefined : flops / median / 1e6);
+  const share = (timing: Timing) => {
+    const [rate, peak] = [gflops(timing), machine.peakGflops[timing.precision ?? 'float32']];
+    return rate === undefined || peak === undefined ? undefined : `${((100 * rate) / peak).toFixed(0)} %`;
+  };
+  const columns: Column[] = [
+    { head: '', cell: ({ name }) => name },
+    { head: 'ms (median)', cell: ({ median }) => ms(median) },
+    { head: 'quartiles', cell: ({ low, high }) => `${ms(low)} - ${ms(high)}` },
+    { head: 'runs', cell: ({ runs }) => String(runs) },
+    { head: 'times first', cell: ({ median }) => (median / first).toPrecision(3) },
+    { head: 'GFLOP/s', cell: (timing) => gflops(timing)?.toPrecision(3) },
+    { head: 'of peak', cell: share },
+    { head: 'images/s', cell: ({ median }) => (images === undefined ? undefined : ms((1000 * images) / median)) },
+    { head: 'peak MiB', cell: ({ peakMiB }) => peakMiB?.toFixed(0) },
+  ];
+  return columns.filter(({ cell }) => timings.some((timing) => cell(timing) !== undefined));
+}
+
+/** A table of the contestants, each with its time as a multiple of the first one's, and the notes below it. */
+export function tableOf(comparison: Comparison, machine: Machine): string {
+  const columns = columnsOf(comparison, machine);
+  const rows = comparison.timings.map((timing) => columns.map(({ cell }) => cell(timing) ?? ''));
+  const widths = columns.map(({ head }, c) => Math.max(head.length, ...rows.map((row) => row[c]!.length)));
   const line = (cells: readonly string[]) =>
-    cells.map((text, c) => (c === 0 ? text.padEnd(widths[c]!) : text.padStart(widths[c]!))).join('  ');
-  return [`${title} (${detail})`, line(head), ...rows.map(line)].join('\n');
+    cells
+      .map((text, c) => (c === 0 ? text.padEnd(widths[c]!) : text.padStart(widths[c]!)))
+      .join('  ')
+      .trimEnd();
+  const { title, detail, notes = [] } = comparison;
+  const heads = columns.map(({ head }) => head);
+  return [`${title} (${detail})`, line(heads), ...rows.map(line), ...notes.map((note) => `  ${note}`)].join('\n');
 }
 
 /** Writes bench/results/<name>.json and .svg. Returns their paths. */

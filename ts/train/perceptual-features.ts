@@ -2,8 +2,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { loadFeatureNetwork } from '../models/feature-network.js';
 import { uploadParams } from '../models/host-params.js';
-import type { Params } from '../models/network.js';
-import { featureStack } from '../models/vgg19.js';
+import type { HostParams, Params } from '../models/network.js';
+import { featureStack, type Vgg19Config } from '../models/vgg19.js';
 import { featuresOf, type FeatureStack } from '../ops/perceptual-loss.js';
 import type { TrainConfig } from './options.js';
 import type { StepFeatures } from './step.js';
@@ -25,7 +25,7 @@ export class PerceptualFeatures implements StepFeatures {
 
   private constructor(
     private readonly params: Params,
-    config: Parameters<typeof featureStack>[0],
+    config: Vgg19Config,
   ) {
     this.network = featureStack(config, params);
     this.stack = this.network.stack;
@@ -42,7 +42,12 @@ export class PerceptualFeatures implements StepFeatures {
   static async load(config: TrainConfig): Promise<PerceptualFeatures | undefined> {
     if (config.perceptualAlpha * config.lambdaCycle === 0) return undefined;
     const loaded = await loadFeatureNetwork(config.features, config.featureLayers ?? undefined);
-    return new PerceptualFeatures(uploadParams(loaded.params), loaded);
+    return PerceptualFeatures.of(loaded, loaded.params);
+  }
+
+  /** A feature network of these weights. */
+  static of(config: Vgg19Config, params: HostParams): PerceptualFeatures {
+    return new PerceptualFeatures(uploadParams(params), config);
   }
 
   /**

@@ -1,0 +1,165 @@
+import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { axisTitles, benchScaling } from './scaling.js';
+import type { Comparison } from './comparison.js';
+import { benchConvs } from './convs.js';
+import { engineNames } from './engines.js';
+import { benchGeneration } from './generation.js';
+import { benchKernels } from './kernels.js';
+import { describeMachine, loadWarning, machineLine } from './machine.js';
+import { flags, listOf, oneOf, seconds, shortTurnMs, type BenchOptions } from './options.js';
+import { save, tableOf } from './output.js';
+import { benchPeers, peerTasks, type PeersOptions, type PeerTaskName } from './peers.js';
+import { configurationIds } from './peers/configurations.js';
+import { benchStep } from './step.js';
+
+const description =
+  'How fast the native backend is beside others: interleaved runs, medians and quartiles, GFLOP/s. Without a command, ' +
+  'a short set of kernels, step and generation (about three minutes). Prints tables and writes bench/results/<name>.json and .svg.';
+
+const examples = `
+Figures want an idle machine. Operations are counted by the direct method, for every contestant alike.
+tfjs-node takes part where @tensorflow/tfjs-node is installed, in node_modules or along NODE_PATH.
+
+Examples:
+  npm run bench
+  npm run bench -- kernels --batch 1,8 --engines native,tfjs-node
+  npm run bench -- step --batch 1,4,8 --precision float32,bfloat16
+  npm run bench -- peers step --batch 1,4,8 --python torch/bin/python --peer ../peer
+  npm run bench -- scaling image-size --network write-up`;
+
+const peerExamples = `
+Every configuration of PyTorch runs shortly in a process of its own; the fastest of the same precision then
+takes turns with ours. torch.compile needs a C++ compiler and a minute or more for each of its configurations.
+
+Examples:
+  npm run bench -- peers --python torch/bin/python --peer ../peer
+  npm run bench -- peers step --batch 1 --network write-up --python torch/bin/python --peer ../peer
+  npm run bench -- peers trunk vgg --batch 1,8,32 --configurations eager,channels-last --python ... --peer ...
+  npm run bench -- peers infer --batch 32 --precision float32,bfloat16 --python ... --peer ...`;
+
+type Run = () => Promise<void>;
+
+/** The command line; parsing it settles what `chosen` runs. */
+export function benchCommand(): { command: Command; chosen: Run } {
+  let run: Run | undefined;
+  const command = new Command('npm run bench --')
+    .description(description)
+    .helpOption('-h, --help', 'show this help')
+    .addHelpText('after', examples)
+    // Before the commands below, which take these over.
+    .exitOverride()
+    .configureOutput({ outputError: () => undefined });
+  const add = (name: string, text: string, options: readonly Option[]): Command => {
+    const added = command.command(name).description(text);
+    for (const option of options) added.addOption(option);
+    return added.option('--name <name>', 'name of the result files', nameOf);
+  };
+
+  command.allowExcessArguments().action(() => {
+    const [unknown] = command.args;
+    if (unknown !== undefined) command.error(`error: unknown command '${unknown}'`);
+    run = () => report('overview', overview());
+  });
+  add('kernels', "parts of a training step: native and tfjs's own backends", [
+    flags.batch([1]),
+    flags.rounds(5),
+    flags.precision(),
+    flags.engines(engineNames),
+    flags.network(),
+  ]).action((options: BenchOptions & Named) => {
+    run = () => report(options.name ?? 'kernels', benchKernels(options, options));
+  });
+  add('step', 'training steps, from drawing a batch to reading the losses', [
+    flags.batch([1]),
+    flags.rounds(5),
+    flags.precision(),
+    flags.engines(engineNames),
+    flags.network(),
+  ]).action((options: BenchOptions & Named) => {
+    run = () => report(options.name ?? 'step', benchStep(options, options));
+  });
+  add('generation', "a generator's forward pass: onnxruntime, native, tfjs's own backends", [
+    flags.batch([1, 8, 32]),
+    flags.rounds(5),
+    flags.precision(),
+    flags.engines(engineNames),
+    flags.network(),
+  ]).action((options: BenchOptions & Named) => {
+    run = () => report(options.name ?? 'generation', benchGeneration(options, options));
+  });
+  add('peers', 'PyTorch beside the native backend', [
+    new Option('--python <path>', 'an interpreter that has PyTorch'),
+    new Option('--peer <folder>', 'holds ecyclegan_torch.py'),
+    flags.batch([1]),
+    flags.rounds(5),
+    flags.precision(),
+    flags.network(),
+    new Option(
+      '--configurations <list>',
+      `what is tried of PyTorch: ${configurationIds.join(', ')} (default: all)`,
+    ).argParser(listOf(oneOf(configurationIds))),
+  ])
+    .addArgument(new Argument('[tasks...]', 'what is raced').choices(peerTasks).default(peerTasks, peerTasks.join()))
+    .addHelpText('after', peerExamples)
+    .action((tasks: PeerTaskName[], options: PeersOptions & { rounds: number } & Named) => {
+      const name = ['peers', ...(tasks.length < peerTasks.length ? tasks : []), options.network].join('-');
+      run = () => report(options.name ?? name, benchPeers(tasks, options, options));
+    });
+  add('scaling', 'native training steps as the work grows', [flags.rounds(2), flags.precision(), flags.network()])
+    .addArgument(new Argument('[axes...]', 'what grows').choices(axisTitles).default(axisTitles, axisTitles.join()))
+    .action((axes: string[], options: BenchOptions & Named) => {
+      run = () => report(options.name ?? 'scaling', benchScaling({ ...options, axes }, options));
+    });
+  add('convs', 'the convolutions of training, each kernel alone on the native backend', [
+    flags.batch([1, 4, 8]),
+    flags.precision(),
+    new Option('--only <text>', 'those whose line holds this').default('', 'all'),
+    new Option('--seconds <s>', 'for each kernel').default(0.1).argParser(seconds),
+  ]).action((options: BenchOptions & Named & { only: string; seconds: number }) => {
+    run = () => report(options.name ?? 'convs', benchConvs(options, options), { tables: false });
+  });
+  return { command, chosen: () => run!() };
+}
+
+interface Named {
+  readonly name?: string;
+}
+
+const nameOf = (text: string): string => {
+  if (!/^[\w.-]+$/.test(text))
+    throw new InvalidArgumentError('Expected letters, digits, dots, dashes and underscores.');
+  return text;
+};
+
+/** The short set: tfjs's cpu backend takes part where it takes no more than seconds. */
+async function* overview(): AsyncGenerator<Comparison> {
+  const options: BenchOptions = {
+    batch: [1],
+    rounds: 3,
+    precision: ['float32'],
+    engines: engineNames,
+    network: 'reference',
+  };
+  const short = { rounds: options.rounds, turnMs: shortTurnMs };
+  yield* benchKernels(options, short, shortCpuFlops);
+  yield* benchStep(options, short);
+  yield* benchGeneration({ ...options, batch: [1, 8], engines: ['native', 'tfjs-node', 'wasm'] }, short);
+}
+
+const shortCpuFlops = 2e8;
+
+/** Prints tables as they come, then writes them all. */
+async function report(name: string, comparisons: AsyncIterable<Comparison>, { tables = true } = {}): Promise<void> {
+  const machine = await describeMachine();
+  console.log(machineLine(machine));
+  const warning = loadWarning(machine);
+  if (warning) console.log(warning);
+  console.log();
+  const found: Comparison[] = [];
+  for await (const comparison of comparisons) {
+    if (tables) console.log(`${tableOf(comparison, machine)}\n`);
+    found.push(comparison);
+  }
+  const paths = await save(name, found, machine);
+  console.log(`Written: ${paths.join(', ')}`);
+}

@@ -1,0 +1,67 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { setWasmPaths } from '@tensorflow/tfjs-backend-wasm';
+import { createRequire } from 'node:module';
+import { dirname } from 'node:path';
+import { type Precision } from '../ts/backend/binding.js';
+import { useEngine } from '../ts/backend/engine.js';
+import { firstLineOf } from '../ts/base/errors.js';
+import { useTfjsNode } from './tfjs-node.js';
+
+export const engineNames = ['native', 'tfjs-node', 'wasm', 'cpu'] as const;
+export type EngineName = (typeof engineNames)[number];
+
+/** A tfjs backend that takes part in a comparison. */
+export interface Engine {
+  readonly name: EngineName;
+  /** In tables, e.g. "native bfloat16". */
+  readonly title: string;
+  readonly precision: Precision;
+  /** Whether it has the kernels that gradients need. */
+  readonly trains: boolean;
+  /** Makes it tfjs's current backend. */
+  use(): Promise<void>;
+}
+
+/** Thrown messages tell what is missing. */
+const uses: Readonly<Record<EngineName, (precision: Precision) => Promise<void>>> = {
+  native: (precision) => useEngine('native', precision),
+  'tfjs-node': useTfjsNode,
+  wasm: useWasm,
+  cpu: () => useEngine('cpu'),
+};
+
+/** tfjs's wasm backend, which Node runs on one thread. */
+async function useWasm(): Promise<void> {
+  setWasmPaths(`${dirname(createRequire(import.meta.url).resolve('@tensorflow/tfjs-backend-wasm'))}/`);
+  await tf.setBackend('wasm');
+}
+
+const titleOf = (name: EngineName, precision: Precision): string => {
+  if (name === 'native') return precision === 'float32' ? 'native' : `native ${precision}`;
+  return name === 'tfjs-node' ? name : `tfjs ${name}`;
+};
+
+/**
+ * The engines that there are, native first, each in every precision that it has: all but native
+ * compute in float32 alone.
+ * @returns also a line for each that must be left out, and why
+ */
+export async function openEngines(
+  names: readonly EngineName[],
+  wanted: readonly Precision[] = ['float32'],
+): Promise<{ engines: Engine[]; leftOut: string[] }> {
+  const engines: Engine[] = [];
+  const leftOut: string[] = [];
+  for (const name of engineNames.filter((each) => names.includes(each)))
+    for (const precision of name === 'native' ? wanted : (['float32'] as const)) {
+      const title = titleOf(name, precision);
+      const use = () => uses[name](precision);
+      try {
+        await use();
+        engines.push({ name, title, precision, trains: name !== 'wasm', use });
+      } catch (error) {
+        leftOut.push(`${title} is left out: ${firstLineOf(error)}`);
+      }
+    }
+  return { engines, leftOut };
+}
