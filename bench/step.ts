@@ -1,6 +1,7 @@
+import type { TrainConfig } from '../ts/train/options.js';
 import { race, type Comparison } from './comparison.js';
 import { describeNetwork, networks, small, smallFeatureWidth } from './configs.js';
-import { openEngines } from './engines.js';
+import { openEngines, type Engine } from './engines.js';
 import { stepFlops } from './flops.js';
 import type { MeasureOptions } from './measure.js';
 import type { BenchOptions } from './options.js';
@@ -21,7 +22,12 @@ export async function* benchStep(
       detail: `${describeNetwork(config)}, ${(flops / 1e9).toFixed(1)} GFLOP`,
       // tfjs's cpu backend would take many minutes a step.
       timings: await race(
-        training.filter(({ name }) => name !== 'cpu').map((engine) => trainerContestant(engine, config, { flops })),
+        training
+          .filter(({ name }) => name !== 'cpu')
+          .flatMap((engine) => [
+            trainerContestant(engine, config, { flops }),
+            ...(engine.name === 'native' ? [uncaptured(engine, config, flops)] : []),
+          ]),
         options,
       ),
       notes: [featuresNote, ...leftOut],
@@ -38,6 +44,10 @@ export async function* benchStep(
     notes: leftOut,
   };
 }
+
+/** The same steps, each kernel called from JavaScript: what recording and replaying is worth. */
+const uncaptured = (engine: Engine, config: TrainConfig, flops: number) =>
+  trainerContestant(engine, { ...config, capture: false }, { name: `${engine.title}, no capture`, flops });
 
 /** What a reader must know of every figure of a step. */
 export const featuresNote =

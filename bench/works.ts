@@ -6,7 +6,7 @@ import { uploadParams } from '../ts/models/host-params.js';
 import { initialParams, type HostParams } from '../ts/models/network.js';
 import { denseTrunk } from '../ts/models/trunks.js';
 import { featureStack, imagenet, vgg19Features, type Vgg19Config } from '../ts/models/vgg19.js';
-import { adamUpdate } from '../ts/ops/adam.js';
+import { adamCoefficients, adamUpdate } from '../ts/ops/adam.js';
 import { runKernel } from '../ts/ops/dispatch.js';
 import { valueAndGrads } from '../ts/ops/gradients.js';
 import { instanceNorm } from '../ts/ops/instance-norm.js';
@@ -179,14 +179,15 @@ export function adamWork(config: TrainConfig): Work {
         Tensor[],
         Tensor[],
       ];
-      const options = { learningRate: 1e-4, beta1: 0.5, beta2: 0.999, epsilon: 1e-8, step: 1 };
+      const { learningRate, beta1, beta2 } = config;
+      const coefficients = adamCoefficients({ learningRate, beta1, beta2, epsilon: 1e-8, step: 1 });
       return {
         run: () =>
           finish(() => {
-            const updated = adamUpdate(params, grads, m, v, options);
+            const updated = adamUpdate(params, grads, m, v, coefficients);
             return [...updated.params, ...updated.m, ...updated.v];
           }),
-        dispose: () => tf.dispose([params, grads, m, v]),
+        dispose: () => tf.dispose([params, grads, m, v, [coefficients]]),
       };
     },
   };
