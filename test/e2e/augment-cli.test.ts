@@ -59,7 +59,9 @@ const news = async (): Promise<string[]> => (await readdir(folder)).filter((name
 
 test('generates what the defaults of a run say', async () => {
   const { code, out, err } = await run('--onnx gen.onnx --n 30');
-  expect(err).toMatch(/Making 30 Disgust faces from the 5 Neutral faces of .*faces, on the (CPU|GPU)\./);
+  expect(err).toMatch(
+    /Making 30 Disgust faces from the 5 Neutral faces of .*faces, on the (CPU \(native\)|GPU \(onnxruntime\))\./,
+  );
   expect(err).toContain('Generating 30/30');
   expect(out).toMatch(/^30 Disgust faces in augmented\/\d{8}-\d{6}-disgust, all different \([\d.]+ faces\/s\)\n$/);
   expect(code).toBe(0);
@@ -82,6 +84,7 @@ test('shows its help, with examples', async () => {
     'seed',
     'batch-size',
     'threads',
+    'engine',
     'provider',
   ])
     expect(out).toContain(`--${flag} <`);
@@ -107,6 +110,7 @@ test.each([
   ['--onnx gen.onnx', "required option '--n <number>' not specified"],
   ['--n 5', "required option '--onnx <file>' not specified"],
   ['--onnx gen.onnx --n 5 --format gif', "one of png, csv for format (--format) but received 'gif'"],
+  ['--onnx gen.onnx --n 5 --engine tvm', "one of auto, native, onnxruntime for engine (--engine) but received 'tvm'"],
   ['--onnx gen.onnx --n 5 --provider tpu', "one of auto, cuda, cpu for provider (--provider) but received 'tpu'"],
   ['--onnx gen.onnx --n 5 --clas Disgust', "unknown option '--clas' (Did you mean --class?)"],
 ])('%s is refused', async (args, message) => {

@@ -1,10 +1,23 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor } from '@tensorflow/tfjs-core';
 import { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
+import { Philox } from '../../ts/base/random.js';
 import { uploadParams } from '../../ts/models/host-params.js';
 import type { HostParams, Network } from '../../ts/models/network.js';
 import { exportOnnx, type ExportOptions } from '../../ts/onnx/export.js';
 import { randomTensor } from './parity.js';
+
+/** Weights that are not small, so that outputs are not all near 0; biases are not 0. */
+export function weightsOf(network: Pick<Network<unknown>, 'params'>): HostParams {
+  const random = new Philox(7);
+  return Object.fromEntries(
+    network.params.map(({ name, shape }) => {
+      const size = shape.reduce((a, b) => a * b, 1);
+      const fanIn = shape.length < 2 ? 25 : size / Math.max(shape.at(-1)!, 1);
+      return [name, { shape, values: Float32Array.from({ length: size }, () => random.normal() / Math.sqrt(fanIn)) }];
+    }),
+  );
+}
 
 interface Result {
   shape: readonly number[];

@@ -6,12 +6,11 @@ import { classifier } from '../../ts/models/classifier.js';
 import { plainClassifier } from '../../ts/models/conv-classifier.js';
 import { makeDiscriminator } from '../../ts/models/discriminator.js';
 import { makeGenerator, type GeneratorConfig } from '../../ts/models/generator.js';
-import { initialParams, type HostParams, type Network, type Params } from '../../ts/models/network.js';
+import { initialParams, type Network, type Params } from '../../ts/models/network.js';
 import { imagenet, vgg19Features } from '../../ts/models/vgg19.js';
 import { exportOnnx } from '../../ts/onnx/export.js';
 import { decodeModel } from '../../ts/onnx/proto.js';
-import { Philox } from '../../ts/base/random.js';
-import { compareWithOnnx } from '../helpers/onnx.js';
+import { compareWithOnnx, weightsOf } from '../helpers/onnx.js';
 
 beforeAll(() => useEngine('native'));
 
@@ -19,18 +18,6 @@ const small: GeneratorConfig = {
   ...{ generator: 'cyclegan', channels: 1, baseWidth: 8, resBlocks: 2 },
   ...{ blocks: 2, denseBlocks: 2, subBlocks: 3, growth: 8, trunkNorm: 'instance', residualScale: 0.5 },
 };
-
-/** Weights that are not small, so that outputs are not all near 0; biases are not 0. */
-function weightsOf(network: Pick<Network<unknown>, 'params'>): HostParams {
-  const random = new Philox(7);
-  return Object.fromEntries(
-    network.params.map(({ name, shape }) => {
-      const size = shape.reduce((a, b) => a * b, 1);
-      const fanIn = shape.length < 2 ? 25 : size / Math.max(shape.at(-1)!, 1);
-      return [name, { shape, values: Float32Array.from({ length: size }, () => random.normal() / Math.sqrt(fanIn)) }];
-    }),
-  );
-}
 
 const nodesOf = (model: Uint8Array) => decodeModel(model).graph!.node.map(({ opType }) => opType);
 

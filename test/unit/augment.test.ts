@@ -50,7 +50,7 @@ async function saved(name: string, bytes: Uint8Array): Promise<string> {
 }
 
 const run = (options: Partial<AugmentOptions> = {}) =>
-  augment({ onnx, n: 12, out, batchSize: 5, provider: 'cpu', threads: 1, ...options });
+  augment({ onnx, n: 12, out, batchSize: 5, engine: 'onnxruntime', provider: 'cpu', threads: 1, ...options });
 
 interface Row {
   file: string;
@@ -89,7 +89,7 @@ async function expectedFaces(rows: readonly Row[]): Promise<Uint8Array[]> {
     const [shiftX, shiftY] = [Number(row.shift_x), Number(row.shift_y)];
     return renderSource(faces, { index, flip: row.flip === '1', shiftX, shiftY });
   });
-  const session = await openGenerator(onnx, { provider: 'cpu', threads: 1 });
+  const session = await openGenerator(onnx, { engine: 'onnxruntime', provider: 'cpu', threads: 1 });
   const made = await session.run(toInput(sources, faces), sources.length, size);
   await session.close();
   return toImages(made, faces);
@@ -106,7 +106,7 @@ describe('augment', () => {
     expect(result).toMatchObject({ out, className: 'Disgust', count: 12, equal: 0 });
     expect(progress).toEqual([5, 10, 12]);
     expect(notes).toEqual([
-      `Making 12 Disgust faces from the 5 Neutral faces of ${data}, on the CPU.`,
+      `Making 12 Disgust faces from the 5 Neutral faces of ${data}, on the CPU (onnxruntime).`,
       'They are 5 different ones, so 7 are taken again, mirrored or shifted.',
     ]);
     expect((await readdir(folder)).sort()).toEqual(['out']);
@@ -136,6 +136,17 @@ describe('augment', () => {
     const content = await contentOf(out);
     expect(await contentOf(join(folder, 'again'))).toEqual(content);
     expect((await contentOf(join(folder, 'other')))['manifest.csv']).not.toBe(content['manifest.csv']);
+  });
+
+  test('on either engine gives the same faces, but for rounding', async () => {
+    await run({ n: 7 });
+    await run({ n: 7, engine: 'native', out: join(folder, 'native') });
+    const [expected, actual] = await Promise.all(
+      [out, join(folder, 'native')].map((path) => loadFaces({ data: path, size, channels: 1 })),
+    );
+    expect(actual!.count).toBe(7);
+    const far = actual!.pixels.filter((value, i) => Math.abs(value - expected!.pixels[i]!) > 1);
+    expect(far).toHaveLength(0);
   });
 
   test('writes colour faces, of the class and from the faces that are named', async () => {
@@ -174,7 +185,7 @@ describe('augment', () => {
   test('counts faces that equal earlier ones', async () => {
     // With the light of their sources, faces would differ.
     const model = decodeModel(await tinyGenerator({ size, data, keepLight: false }));
-    for (const { name, rawData } of model.graph!.initializer) if (name.startsWith('decoder.2.filter')) rawData.fill(0);
+    for (const { name, rawData } of model.graph!.initializer) if (name.startsWith('decoder.2.filter')) rawData!.fill(0);
     const same = await saved('same.onnx', encodeModel(model));
     expect((await run({ onnx: same })).equal).toBe(11);
   });
@@ -245,7 +256,9 @@ describe('leaves nothing behind', () => {
     [{ seed: -1 }, 'seed (--seed)'],
     [{ threads: 0.5 }, 'threads (--threads)'],
     [{ format: 'gif' as never }, 'Expected one of png, csv for format (--format)'],
+    [{ engine: 'tvm' as never }, 'engine (--engine)'],
     [{ provider: 'tpu' as never }, 'provider (--provider)'],
+    [{ engine: 'native', provider: 'cuda' }, 'The native engine runs on the CPU'],
     [{ source: 'Bored' }, "There is no class 'Bored'. Classes: Disgust, Neutral."],
     [{ className: 'Bored' }, /^There is no class 'Bored'\. Classes: Disgust, Neutral, Angry/],
     [{ format: 'csv' }, 'Rows of FER2013 hold grey faces of 48 pixels a side, and the generator makes grey ones of 16'],
@@ -275,7 +288,7 @@ describe('leaves nothing behind', () => {
   test('with a generator that makes no numbers', async () => {
     const model = decodeModel(await tinyGenerator({ size, data }));
     for (const { name, rawData } of model.graph!.initializer)
-      if (name.startsWith('decoder.2.filter')) rawData.fill(0xff);
+      if (name.startsWith('decoder.2.filter')) rawData!.fill(0xff);
     const broken = await saved('nan.onnx', encodeModel(model));
     await expectRefusal({ onnx: broken }, /nan\.onnx makes no images: it gives values that are no numbers\.$/);
   });

@@ -41,7 +41,7 @@ async function written(name: string, bytes: Uint8Array | string): Promise<string
 }
 
 test('answers in order, with what onnxruntime gives', async () => {
-  const generator = await openGenerator(file, { provider: 'cpu', threads: 1 });
+  const generator = await openGenerator(file, { engine: 'onnxruntime', provider: 'cpu', threads: 1 });
   expect(generator).toMatchObject({ channels: 1, size: 16, provider: 'cpu', note: undefined });
   expect(generator.metadata['to']).toBe('Disgust');
   const shapes = [
@@ -67,7 +67,7 @@ test('answers in order, with what onnxruntime gives', async () => {
 });
 
 test('the event loop turns while a batch runs', async () => {
-  const generator = await openGenerator(file, { provider: 'cpu' });
+  const generator = await openGenerator(file, { engine: 'onnxruntime', provider: 'cpu' });
   const running = generator.run(new Float32Array(64 * 64 * 64), 64, 64);
   let turns = 0;
   const timer = setInterval(() => turns++, 1);
@@ -78,7 +78,7 @@ test('the event loop turns while a batch runs', async () => {
 });
 
 test('a failing batch leaves the session usable', async () => {
-  const generator = await openGenerator(file, { provider: 'cpu' });
+  const generator = await openGenerator(file, { engine: 'onnxruntime', provider: 'cpu' });
   // Not divisible by 4: what comes out is larger.
   await expect(generator.run(new Float32Array(18 * 18), 1, 18)).rejects.toThrow(
     `${file} failed on images [1, 1, 18, 18]: `,
@@ -88,14 +88,104 @@ test('a failing batch leaves the session usable', async () => {
 });
 
 test('calls under way fail when the session is closed', async () => {
-  const generator = await openGenerator(file, { provider: 'cpu' });
+  const generator = await openGenerator(file, { engine: 'onnxruntime', provider: 'cpu' });
   const running = generator.run(new Float32Array(64 * 64 * 64), 64, 64);
   await Promise.all([expect(running).rejects.toThrow(UserError), generator.close()]);
 });
 
+describe('the native engine', () => {
+  test('gives what onnxruntime gives, in a thread of its own', async () => {
+    const native = await openGenerator(file, { engine: 'native', threads: 2 });
+    expect(native).toMatchObject({ channels: 1, size: 16, engine: 'native', provider: 'cpu', note: undefined });
+    const onnxruntime = await openGenerator(file, { engine: 'onnxruntime', provider: 'cpu' });
+    for (const [n, size] of [
+      [3, 16],
+      [1, 36],
+    ] as const) {
+      const images = randomTensor([n, size, size], n).dataSync<'float32'>();
+      const [actual, expected] = await Promise.all(
+        [native, onnxruntime].map((generator) => generator.run(images.slice(), n, size)),
+      );
+      expect(actual).toHaveLength(images.length);
+      const far = actual!.filter((value, i) => !(Math.abs(value - expected![i]!) < 1e-5));
+      expect(far).toHaveLength(0);
+    }
+    await Promise.all([native.close(), onnxruntime.close()]);
+    await expect(native.run(new Float32Array(256), 1, 16)).rejects.toThrow('the session is closed');
+  });
+
+  test('keeps the event loop free, and ends when it is closed', async () => {
+    const generator = await openGenerator(file, { engine: 'native' });
+    const running = generator.run(new Float32Array(64 * 64 * 64), 64, 64);
+    let turns = 0;
+    const timer = setInterval(() => turns++, 1);
+    await running;
+    clearInterval(timer);
+    expect(turns).toBeGreaterThan(2);
+    const unanswered = generator.run(new Float32Array(64 * 64 * 64), 64, 64);
+    await Promise.all([expect(unanswered).rejects.toThrow(UserError), generator.close()]);
+  });
+
+  test('a failing batch leaves the session usable', async () => {
+    const generator = await openGenerator(file, { engine: 'native' });
+    await expect(generator.run(new Float32Array(18 * 18), 1, 18)).rejects.toThrow(
+      `${file} failed on images [1, 1, 18, 18]: images of shape [1, 1, 18, 18] came back as [1, 1, 20, 20].`,
+    );
+    expect(await generator.run(new Float32Array(256), 1, 16)).toHaveLength(256);
+    await generator.close();
+  });
+
+  test('is what auto takes on a CPU', async () => {
+    const generator = await openGenerator(file, { provider: 'cpu' });
+    expect(generator).toMatchObject({ engine: 'native', note: undefined });
+    await generator.close();
+  });
+
+  test('names an operator that it does not have; auto then takes onnxruntime, and says so', async () => {
+    const path = await written(
+      'softplus.onnx',
+      changed((m) => (m.graph!.node.find(({ opType }) => opType === 'Relu')!.opType = 'Softplus')),
+    );
+    const reason =
+      /^The native engine cannot run .*softplus\.onnx: Softplus \(node \w+\) is an operator that it does not have/;
+    const error: unknown = await openGenerator(path, { engine: 'native' }).catch((e: unknown) => e);
+    expect(error).toBeInstanceOf(UserError);
+    expect((error as Error).message).toMatch(reason);
+    expect((error as Error).message).toMatch(/have\. Run it with --engine onnxruntime\.$/);
+    const generator = await openGenerator(path, { provider: 'cpu' });
+    expect(generator.engine).toBe('onnxruntime');
+    expect(generator.note).toMatch(reason);
+    expect(generator.note).toMatch(/have: using onnxruntime\.$/);
+    expect(await generator.run(new Float32Array(256), 1, 16)).toHaveLength(256);
+    await generator.close();
+  });
+
+  test('without the addon says how to build it; auto then takes onnxruntime', async () => {
+    const addon = process.env['RAREFACE_ADDON'];
+    process.env['RAREFACE_ADDON'] = join(folder, 'none.node');
+    try {
+      await expect(openGenerator(file, { engine: 'native' })).rejects.toThrow(
+        /native addon could not be loaded: .*npm run build:native/,
+      );
+      const generator = await openGenerator(file, { provider: 'cpu' });
+      expect(generator.engine).toBe('onnxruntime');
+      await generator.close();
+    } finally {
+      if (addon === undefined) delete process.env['RAREFACE_ADDON'];
+      else process.env['RAREFACE_ADDON'] = addon;
+    }
+  });
+
+  test('runs on no GPU', async () => {
+    await expect(openGenerator(file, { engine: 'native', provider: 'cuda' })).rejects.toThrow(
+      'The native engine runs on the CPU: for CUDA, run with --engine onnxruntime.',
+    );
+  });
+});
+
 describe('the CUDA provider', () => {
   test('is asked for by auto, which says in one line why it is not used', async () => {
-    const generator = await openGenerator(file);
+    const generator = await openGenerator(file, { engine: 'onnxruntime' });
     if (generator.provider === 'cuda') expect(generator.note).toBeUndefined();
     else expect(generator.note).toMatch(/^CUDA is not available, using the CPU \([^\n]+\)\.$/);
     await generator.close();
@@ -199,12 +289,13 @@ describe('refuses in one line that names the file', () => {
       'strange.onnx',
       changed((m) => (m.graph!.node[0]!.opType = 'NoSuchOperator')),
     );
-    await expect(openGenerator(path, { provider: 'cpu' })).rejects.toThrow(
+    await expect(openGenerator(path, { engine: 'onnxruntime', provider: 'cpu' })).rejects.toThrow(
       /^onnxruntime cannot load .*strange\.onnx: .*NoSuchOperator/,
     );
   });
 
   test('options that are none', async () => {
+    await expect(openGenerator(file, { engine: 'tvm' as never })).rejects.toThrow('one of auto, native, onnxruntime');
     await expect(openGenerator(file, { provider: 'tpu' as never })).rejects.toThrow('one of auto, cuda, cpu');
     await expect(openGenerator(file, { threads: 0 })).rejects.toThrow('an integer between 1 and 1024');
   });

@@ -79,6 +79,12 @@ async function makeFaces(
 }
 
 /**
+ * Batches that the generator has or waits for: one that it translates and one that is there when
+ * that is done.
+ */
+const batchesAhead = 2;
+
+/**
  * Runs the chosen faces through the generator, batch by batch. While one batch is translated, the
  * one before it is written and the one after it prepared.
  */
@@ -88,20 +94,25 @@ async function translate(
   session: GeneratorSession,
   write: (sources: Uint8Array[], made: Uint8Array[]) => Promise<void>,
 ): Promise<void> {
-  const begin = (start: number) => {
-    const sources = chosen.slice(start, start + batchSize).map((face) => renderSource(faces, face));
+  let begun = 0;
+  const begin = () => {
+    const sources = chosen.slice(begun, begun + batchSize).map((face) => renderSource(faces, face));
+    begun += sources.length;
     const made = session.run(toInput(sources, faces), sources.length, faces.size);
     // Awaited when its turn comes; if an earlier batch fails, that is the error to show.
     made.catch(() => undefined);
     return { sources, made };
   };
-  let next = begin(0);
-  for (let start = 0; start < chosen.length; start += batchSize) {
-    const { sources, made } = next;
-    const output = await made;
+  const queue: ReturnType<typeof begin>[] = [];
+  const fill = () => {
+    while (begun < chosen.length && queue.length < batchesAhead) queue.push(begin());
+  };
+  fill();
+  for (let batch = queue.shift(); batch; batch = queue.shift()) {
+    const output = await batch.made;
     signal?.throwIfAborted();
-    if (start + batchSize < chosen.length) next = begin(start + batchSize);
-    await write(sources, imagesOf(output, faces, onnx));
+    fill();
+    await write(batch.sources, imagesOf(output, faces, onnx));
   }
 }
 

@@ -1,6 +1,6 @@
 import { checkSettings, choice, faceClass, file, folder, given, maybe, toggle, whole } from '../base/options.js';
 import { dataOptions } from '../data/options.js';
-import { providers, type Provider } from '../onnx/session.js';
+import { providers, sessionEngines, type SessionOptions } from '../onnx/session.js';
 
 export const formats = ['png', 'csv'] as const;
 export type Format = (typeof formats)[number];
@@ -17,7 +17,12 @@ export const augmentOptions = {
   seed: whole(0, 0xffffffff, 'which faces are translated; the same seed, the same faces'),
   batchSize: whole(1, 4096, 'faces translated at once'),
   threads: maybe(whole(1, 1024, 'threads on the CPU'), 'one per core'),
-  provider: choice(providers, 'where the generator runs; auto: a GPU if it can'),
+  engine: choice(
+    sessionEngines,
+    "what runs the generator; auto: onnxruntime on a GPU if there is one, else native (this project's addon) " +
+      'unless it lacks an operator of the file',
+  ),
+  provider: choice(providers, 'where onnxruntime runs it; auto: a GPU if it can'),
   skipBad: dataOptions.skipBad,
   force: toggle('replace an earlier output folder'),
 } as const;
@@ -31,12 +36,13 @@ export const augmentDefaults = {
   seed: 1,
   batchSize: 16,
   threads: null,
+  engine: 'auto',
   provider: 'auto',
   skipBad: false,
   force: false,
 } as const;
 
-export interface AugmentOptions {
+export interface AugmentOptions extends SessionOptions {
   /** A generator: gen_ab.onnx or gen_ba.onnx of a run. */
   onnx: string;
   /** How many faces to make. */
@@ -58,10 +64,6 @@ export interface AugmentOptions {
   seed?: number;
   /** Faces translated at once. Default 16. */
   batchSize?: number;
-  /** Default auto. */
-  provider?: Provider;
-  /** Threads on the CPU. Default: one per core. */
-  threads?: number;
   /** Leave bad rows and files of the data out instead of stopping at the first. */
   skipBad?: boolean;
   /** Replace an earlier output. */

@@ -22,12 +22,21 @@ export function toInput(images: readonly Uint8Array[], { size, channels }: Image
  * @throws Error where a value is not finite
  */
 export function toImages(output: Float32Array, { size, channels }: ImageShape): Uint8Array[] {
-  if (!output.every(Number.isFinite)) throw new Error('it gives values that are no numbers');
   const plane = size * size;
   const bytes = toBytes(output);
+  if (!isFinite(output)) throw new Error('it gives values that are no numbers');
   return Array.from({ length: bytes.length / (plane * channels) }, (_, n) => {
     const planes = bytes.subarray(n * plane * channels, (n + 1) * plane * channels);
     if (channels === 1) return planes;
-    return planes.map((_byte, i) => planes[(i % channels) * plane + Math.floor(i / channels)]!);
+    const image = new Uint8Array(planes.length);
+    for (let c = 0; c < channels; c++)
+      for (let from = c * plane, to = c; to < image.length; from++, to += channels) image[to] = planes[from]!;
+    return image;
   });
+}
+
+/** Whether all values are; `every` takes several times as long. */
+function isFinite(values: Float32Array): boolean {
+  for (let i = 0; i < values.length; i++) if (!Number.isFinite(values[i])) return false;
+  return true;
 }

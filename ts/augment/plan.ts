@@ -44,7 +44,8 @@ export async function planFaces(options: AugmentOptions, session: GeneratorSessi
   const className = classOf(options, known, faces);
   const chosen = chooseSources(faces, indices, { n, seed, what });
   const used = new Set(chosen.map(({ index }) => index)).size;
-  notes.push(`Making ${n} ${className} faces from ${what}, on the ${session.provider === 'cuda' ? 'GPU' : 'CPU'}.`);
+  const device = session.provider === 'cuda' ? 'GPU' : 'CPU';
+  notes.push(`Making ${n} ${className} faces from ${what}, on the ${device} (${session.engine}).`);
   if (used < n) notes.push(`They are ${used} different ones, so ${n - used} are taken again, mirrored or shifted.`);
   return { faces, chosen, className, notes };
 }

@@ -21,7 +21,7 @@ interface TensorData {
 
 export interface NativeBackendOptions {
   /** Worker threads, the caller's included. Default: RAREFACE_THREADS, else every core. */
-  threads?: number;
+  threads?: number | undefined;
   /** Instruction set. Default: RAREFACE_ISA, else the best this processor has. */
   isa?: Isa;
   /** What products round their factors to. Default: float32, which rounds nothing. */

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { backendName } from './kernel.js';
-import { NativeBackend } from './native-backend.js';
+import { NativeBackend, type NativeBackendOptions } from './native-backend.js';
 import { binaryKernels } from './kernels/binary.js';
 import { complexKernels } from './kernels/complex.js';
 import { convKernels } from './kernels/conv.js';
@@ -37,9 +37,9 @@ export const families = [
 let registered = false;
 
 /** Registers the `native` backend and its kernels with tfjs, once, in tfjs's own way. The addon is loaded at first use. */
-export function registerNativeBackend(): void {
+export function registerNativeBackend(options: NativeBackendOptions = {}): void {
   if (registered) return;
   registered = true;
-  tf.registerBackend(backendName, () => new NativeBackend(), 4);
+  tf.registerBackend(backendName, () => new NativeBackend(options), 4);
   for (const kernel of families.flat()) tf.registerKernel(kernel);
 }

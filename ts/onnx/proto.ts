@@ -26,20 +26,27 @@ const messages = {
     name: ['string', 3],
     opType: ['string', 4],
     attribute: ['AttributeProto', 5, 'repeated'],
+    domain: ['string', 7],
   },
   AttributeProto: {
     name: ['string', 1],
     f: ['float', 2],
     i: ['int64', 3],
     s: ['bytes', 4],
+    t: ['TensorProto', 5],
+    floats: ['float', 7, 'repeated'],
     ints: ['int64', 8, 'repeated'],
     type: ['int32', 20],
   },
   TensorProto: {
     dims: ['int64', 1, 'repeated'],
     dataType: ['int32', 2],
+    floatData: ['float', 4, 'repeated'],
+    int32Data: ['int32', 5, 'repeated'],
+    int64Data: ['int64', 7, 'repeated'],
     name: ['string', 8],
     rawData: ['bytes', 9],
+    dataLocation: ['int32', 14],
   },
   ValueInfoProto: { name: ['string', 1], type: ['TypeProto', 2] },
   TypeProto: { tensorType: ['TensorTypeProto', 1] },
@@ -60,6 +67,8 @@ export interface Attribute {
   f?: number;
   i?: number;
   s?: Uint8Array;
+  t?: TensorProto;
+  floats?: readonly number[];
   ints?: readonly number[];
 }
 
@@ -69,6 +78,8 @@ export interface Node {
   input: readonly string[];
   output: readonly string[];
   attribute: readonly Attribute[];
+  /** Of operators that are not ONNX's own. */
+  domain?: string;
 }
 
 export interface TensorProto {
@@ -76,7 +87,13 @@ export interface TensorProto {
   dims: readonly number[];
   dataType: number;
   /** Little-endian. */
-  rawData: Uint8Array;
+  rawData?: Uint8Array;
+  /** The values in place of `rawData`, by type; halves as bits among the int32. */
+  floatData?: readonly number[];
+  int32Data?: readonly number[];
+  int64Data?: readonly number[];
+  /** 1: the values are in another file. */
+  dataLocation?: number;
 }
 
 export interface Dimension {

@@ -1,7 +1,15 @@
 /** What the main thread asks of the session's thread. */
 export type AnyWork =
-  | { kind: 'open'; model: Uint8Array; provider: 'auto' | 'cuda' | 'cpu'; threads: number | undefined }
-  | { kind: 'run'; images: Float32Array; shape: readonly number[]; input: string; output: string };
+  | {
+      kind: 'open';
+      model: Uint8Array;
+      provider: 'auto' | 'cuda' | 'cpu';
+      threads: number | undefined;
+      /** Shared: 1 when runs that have not begun need not be done. */
+      closing: Int32Array;
+    }
+  | { kind: 'run'; images: Float32Array; shape: readonly number[]; input: string; output: string }
+  | { kind: 'close' };
 
 export type Work<Kind extends AnyWork['kind']> = Extract<AnyWork, { kind: Kind }>;
 

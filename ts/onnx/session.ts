@@ -1,29 +1,36 @@
+import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { Worker } from 'node:worker_threads';
 import { expected, firstLineOf, UserError } from '../base/errors.js';
-import { startWorker } from '../base/worker.js';
-import { generatorShape, readModelFile } from './model-file.js';
-import type { AnyWork, Opened, Reply, Request, Work } from './session-messages.js';
+import { generatorShape, readModelFile, type GeneratorShape, type ModelFile } from './model-file.js';
+import { SessionThread, type SessionEngine } from './session-thread.js';
 
+export const sessionEngines = ['auto', 'native', 'onnxruntime'] as const;
 export const providers = ['auto', 'cuda', 'cpu'] as const;
 export type Provider = (typeof providers)[number];
 
 export interface SessionOptions {
+  /**
+   * native: this project's addon, on the CPU. auto: onnxruntime where it runs on a GPU, else native,
+   * which is the faster on a CPU, unless it cannot run the file.
+   */
+  engine?: (typeof sessionEngines)[number];
   /** auto: CUDA where onnxruntime has it, else the CPU. */
   provider?: Provider;
   /** Threads for one batch on the CPU. Default: one per core. */
   threads?: number;
 }
 
-/** A generator in onnxruntime, on a thread of its own. */
+/** A generator on a thread of its own. */
 export interface GeneratorSession {
   readonly channels: 1 | 3;
   /** Side of the images that it was trained on, where the file says so. */
   readonly size: number | undefined;
-  /** What runs it: cuda or cpu. */
+  /** What runs it. */
+  readonly engine: SessionEngine;
+  /** Where: cuda or cpu. */
   readonly provider: 'cuda' | 'cpu';
-  /** One line on a provider that was hoped for and is not there. */
+  /** One line on a provider or an engine that was hoped for and is not there. */
   readonly note: string | undefined;
   /** The file's metadata_props. */
   readonly metadata: Readonly<Record<string, string>>;
@@ -40,119 +47,122 @@ export interface GeneratorSession {
 /**
  * Opens a generator from an ONNX file of {@link exportOnnx}, or any that maps images
  * [n, channels, h, w] to images of that shape.
- * @throws UserError naming the file when it cannot be used, or saying what a provider needs
+ * @throws UserError naming the file when it cannot be used, or saying what an engine or a provider needs
  */
 export async function openGenerator(
   file: string,
-  { provider = 'auto', threads }: SessionOptions = {},
+  { engine = 'auto', provider = 'auto', threads }: SessionOptions = {},
 ): Promise<GeneratorSession> {
+  if (!sessionEngines.includes(engine)) throw expected('the engine', `one of ${sessionEngines.join(', ')}`, engine);
   if (!providers.includes(provider)) throw expected('the provider', `one of ${providers.join(', ')}`, provider);
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024))
     throw expected('the number of threads', 'an integer between 1 and 1024', threads);
+  if (engine === 'native' && provider === 'cuda')
+    throw new UserError('The native engine runs on the CPU: for CUDA, run with --engine onnxruntime.');
   const model = await readModelFile(file);
-  const shape = generatorShape(model, file);
-  const thread = new SessionThread();
+  const request: OpenRequest = { file, model, provider, threads };
+  const { thread, ...opened } = await openEngine(engine, request);
+  return sessionOf(thread, opened, request);
+}
+
+interface OpenRequest {
+  readonly file: string;
+  readonly model: ModelFile;
+  readonly provider: Provider;
+  readonly threads: number | undefined;
+}
+
+type OpenedSession = Pick<GeneratorSession, 'engine' | 'provider' | 'note'>;
+type OpenedThread = OpenedSession & { thread: SessionThread };
+
+async function openEngine(engine: SessionOptions['engine'], request: OpenRequest): Promise<OpenedThread> {
+  generatorShape(request.model, request.file);
+  const { file, provider } = request;
+  if (engine === 'onnxruntime' || provider === 'cuda') return openOnnxruntime(request);
+  let note: string | undefined;
+  if (engine === 'auto' && provider === 'auto' && existsSync(cudaLibrary())) {
+    const opened = await openOnnxruntime(request);
+    if (opened.provider === 'cuda') return opened;
+    await opened.thread.close();
+    note = opened.note;
+  }
   try {
-    const { provider: used, missing } = await open(thread, file, { model: model.bytes, provider, threads });
-    if (missing !== undefined && provider === 'cuda') throw cudaMissing(missing);
-    return {
-      channels: shape.channels,
-      size: shape.size,
-      provider: used,
-      note: missing === undefined ? undefined : `CUDA is not available, using the CPU (${firstLine(missing)}).`,
-      metadata: model.metadata,
-      async run(images, n, size) {
-        if (shape.sizeFixed && size !== shape.size)
-          throw new UserError(`${file} takes images of ${shape.size} pixels a side, not ${size}.`);
-        try {
-          return await thread.run({
-            ...{ kind: 'run', images, shape: [n, shape.channels, size, size] },
-            ...{ input: shape.input, output: shape.output },
-          });
-        } catch (error) {
-          const images = `[${n}, ${shape.channels}, ${size}, ${size}]`;
-          throw new UserError(`${file} failed on images ${images}: ${firstLine(error)}.`);
-        }
-      },
-      close: () => thread.close(),
-    };
+    const opened = await openThread('native', request);
+    return { thread: opened.thread, engine: 'native', provider: opened.provider, note };
+  } catch (error) {
+    const reason = `The native engine cannot run ${file}: ${firstLine(error)}`;
+    if (engine === 'native') throw new UserError(`${reason}. Run it with --engine onnxruntime.`);
+    return { ...(await openOnnxruntime({ ...request, provider: 'cpu' })), note: `${reason}: using onnxruntime.` };
+  }
+}
+
+/** Opens a model on a thread, which ends if that fails. */
+async function openThread(engine: SessionEngine, { model, provider, threads }: OpenRequest) {
+  const thread = new SessionThread(engine);
+  try {
+    return { thread, ...(await thread.open({ model: model.bytes, provider, threads })) };
   } catch (error) {
     await thread.close();
     throw error;
   }
 }
 
-async function open(thread: SessionThread, file: string, work: Omit<Work<'open'>, 'kind'>): Promise<Opened> {
+async function openOnnxruntime(request: OpenRequest): Promise<OpenedThread> {
+  let opened;
   try {
-    return await thread.open({ kind: 'open', ...work });
+    opened = await openThread('onnxruntime', request);
   } catch (error) {
-    throw new UserError(`onnxruntime cannot load ${file}: ${firstLine(error)}`);
+    throw new UserError(`onnxruntime cannot load ${request.file}: ${firstLineOf(error)}`);
   }
+  const { thread, provider, missing } = opened;
+  if (missing !== undefined && request.provider === 'cuda') {
+    await thread.close();
+    throw cudaMissing(missing);
+  }
+  const note = missing === undefined ? undefined : `CUDA is not available, using the CPU (${firstLine(missing)}).`;
+  return { thread, engine: 'onnxruntime', provider, note };
 }
 
-function cudaMissing(cause: string): UserError {
+function sessionOf(thread: SessionThread, opened: OpenedSession, { file, model }: OpenRequest): GeneratorSession {
+  const shape: GeneratorShape = generatorShape(model, file);
+  return {
+    ...opened,
+    channels: shape.channels,
+    size: shape.size,
+    metadata: model.metadata,
+    async run(images, n, size) {
+      if (shape.sizeFixed && size !== shape.size)
+        throw new UserError(`${file} takes images of ${shape.size} pixels a side, not ${size}.`);
+      try {
+        return await thread.run({
+          ...{ images, shape: [n, shape.channels, size, size] },
+          ...{ input: shape.input, output: shape.output },
+        });
+      } catch (error) {
+        const images = `[${n}, ${shape.channels}, ${size}, ${size}]`;
+        throw new UserError(`${file} failed on images ${images}: ${firstLine(error)}.`);
+      }
+    },
+    close: () => thread.close(),
+  };
+}
+
+/** Where onnxruntime looks for its CUDA provider. */
+const cudaFolder = (): string => {
   const root = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
+  return join(root, 'bin/napi-v6', process.platform, process.arch);
+};
+
+const cudaLibrary = (): string => join(cudaFolder(), 'libonnxruntime_providers_cuda.so');
+
+function cudaMissing(cause: string): UserError {
   const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
   return new UserError(
     `onnxruntime's CUDA provider is not available: ${firstLine(cause)}. It needs an NVIDIA driver, and ` +
       'libonnxruntime_providers_cuda.so and libonnxruntime_providers_shared.so of the Python package ' +
-      `onnxruntime-gpu ${version} in ${join(root, 'bin/napi-v6', process.platform, process.arch)}. Or run with --provider cpu.`,
+      `onnxruntime-gpu ${version} in ${cudaFolder()}. Or run with --provider cpu.`,
   );
 }
 
 /** Without a full stop: it goes into a sentence. */
 const firstLine = (error: unknown): string => firstLineOf(error).replace(/\.$/, '');
-
-/** The session's thread, as promises. */
-class SessionThread {
-  private readonly worker: Worker;
-  private readonly waiting = new Map<number, { resolve: (reply: Reply) => void; reject: (error: Error) => void }>();
-  private requests = 0;
-  private ended: Error | undefined;
-
-  constructor() {
-    this.worker = startWorker('session-worker.js', import.meta.url);
-    this.worker.on('message', (reply: Reply) => this.settle(reply));
-    this.worker.on('error', (error) => this.end(error));
-    this.worker.on('exit', () => this.end(new Error('the session is closed')));
-    // An idle session keeps no process alive.
-    this.worker.unref();
-  }
-
-  async open(work: Work<'open'>): Promise<Opened> {
-    return ((await this.ask(work, [])) as Extract<Reply, { opened: Opened }>).opened;
-  }
-
-  async run(work: Work<'run'>): Promise<Float32Array> {
-    const reply = await this.ask(work, [work.images.buffer as ArrayBuffer]);
-    return (reply as Extract<Reply, { images: Float32Array }>).images;
-  }
-
-  async close(): Promise<void> {
-    await this.worker.terminate();
-  }
-
-  private ask(work: AnyWork, transfer: ArrayBuffer[]): Promise<Reply> {
-    if (this.ended) return Promise.reject(this.ended);
-    return new Promise((resolve, reject) => {
-      const request: Request = { id: this.requests++, work };
-      this.waiting.set(request.id, { resolve, reject });
-      this.worker.ref();
-      this.worker.postMessage(request, transfer);
-    });
-  }
-
-  private settle(reply: Reply): void {
-    const caller = this.waiting.get(reply.id)!;
-    this.waiting.delete(reply.id);
-    if (this.waiting.size === 0) this.worker.unref();
-    if ('error' in reply) caller.reject(new Error(reply.error));
-    else caller.resolve(reply);
-  }
-
-  private end(error: Error): void {
-    this.ended ??= error;
-    for (const { reject } of this.waiting.values()) reject(this.ended);
-    this.waiting.clear();
-  }
-}

@@ -1,10 +1,9 @@
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
-import { parentPort } from 'node:worker_threads';
 import { messageOf } from '../base/errors.js';
-import type { Opened, Reply, Request, Work } from './session-messages.js';
+import type { Opened, Work } from './session-messages.js';
+import { checkShape, serveSession } from './session-port.js';
 
-/** The thread that holds an onnxruntime session: its `run` blocks whichever thread calls it. */
-const port = parentPort!;
+// The thread that holds an onnxruntime session: its `run` blocks whichever thread calls it.
 
 // Errors come as exceptions; a provider that is not there need not be printed too.
 env.logLevel = 'fatal';
@@ -38,17 +37,8 @@ async function open(work: Work<'open'>): Promise<Opened> {
 async function run({ images, shape, input, output }: Work<'run'>): Promise<Float32Array> {
   const results = await session!.run({ [input]: new Tensor('float32', images, shape) }, [output]);
   const { data, dims } = results[output]!;
-  if (dims.join() !== shape.join())
-    throw new Error(`images of shape [${shape.join(', ')}] came back as [${dims.join(', ')}]`);
+  checkShape(shape, dims);
   return data as Float32Array;
 }
 
-port.on('message', (request: Request) => {
-  const reply = (message: Reply, transfer: ArrayBuffer[] = []) => port.postMessage(message, transfer);
-  const { id, work } = request;
-  const done: Promise<void> =
-    work.kind === 'open'
-      ? open(work).then((opened) => reply({ id, opened }))
-      : run(work).then((images) => reply({ id, images }, [images.buffer as ArrayBuffer]));
-  done.catch((error: unknown) => reply({ id, error: messageOf(error) }));
-});
+serveSession({ open, run });
