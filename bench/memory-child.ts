@@ -7,7 +7,7 @@ import { makeTrainer } from './trainers.js';
 
 const { config, precision, steps } = JSON.parse(process.argv[2]!) as MemoryTask;
 await useEngine('native', precision);
-const trainer = makeTrainer(config);
+const trainer = await makeTrainer(config);
 for (let i = 0; i < steps; i++) await trainer.step();
 const { peakBytes } = tf.memory() as unknown as { peakBytes: number };
 const highWater = /VmHWM:\s+(\d+) kB/.exec(readFileSync('/proc/self/status', 'utf8'))![1]!;

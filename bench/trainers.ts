@@ -23,11 +23,11 @@ export interface BenchTrainer {
  * Sets training up on the current engine, with a feature network of random weights. Features of the
  * real images are computed here, mirrored ones too, where a run does so when it first meets an image.
  */
-export function makeTrainer(config: TrainConfig, featureWidth = 1): BenchTrainer {
+export async function makeTrainer(config: TrainConfig, featureWidth = 1): Promise<BenchTrainer> {
   const faces = randomFaces(Math.max(imagesEach, config.batchSize), config.size, config.channels);
   const stackConfig = { ...vgg19, width: featureWidth, layers: config.featureLayers ?? vgg19.layers };
   const features = PerceptualFeatures.of(stackConfig, randomFeatures(stackConfig));
-  keepFeatures(features, faces);
+  await keepFeatures(features, faces);
   const trainer = new Trainer(config, faces, features);
   return {
     async step() {
@@ -41,15 +41,13 @@ export function makeTrainer(config: TrainConfig, featureWidth = 1): BenchTrainer
   };
 }
 
-function keepFeatures(features: PerceptualFeatures, faces: FaceSet): void {
+async function keepFeatures(features: PerceptualFeatures, faces: FaceSet): Promise<void> {
   const { size, channels } = faces;
   for (let i = 0; i < faces.count; i++)
-    for (const flipped of [false, true])
-      tf.dispose(
-        features.ofImages([i], [flipped], () =>
-          tf.tensor4d(readFaces(faces, [i], [flipped]), [1, size, size, channels]),
-        ),
-      );
+    for (const flipped of [false, true]) {
+      const image = tf.tensor4d(readFaces(faces, [i], [flipped]), [1, size, size, channels]);
+      tf.dispose([image, await features.ofImages([i], [flipped], image)]);
+    }
 }
 
 /** Runs before a step counts: the second is the first that finds its buffers in the pool. */
@@ -68,7 +66,7 @@ export function trainerContestant(
     warmUps,
     async enter() {
       await engine.use();
-      trainer ??= makeTrainer(config, featureWidth);
+      trainer ??= await makeTrainer(config, featureWidth);
     },
     run: () => trainer!.step(),
     async dispose() {

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
+import { StepRunner } from '../backend/capture/step-runner.js';
 import { loadFeatureNetwork } from '../models/feature-network.js';
 import { uploadParams } from '../models/host-params.js';
 import type { HostParams, Params } from '../models/network.js';
@@ -21,6 +22,7 @@ export class PerceptualFeatures implements StepFeatures {
   readonly stack: FeatureStack;
   private readonly network: StepFeatures;
   private readonly kept = new Map<string, readonly Tensor4D[]>();
+  private readonly runner: StepRunner<object, { image: Tensor4D }, { features: Tensor4D[] }>;
   private bytes = 0;
 
   private constructor(
@@ -29,6 +31,10 @@ export class PerceptualFeatures implements StepFeatures {
   ) {
     this.network = featureStack(config, params);
     this.stack = this.network.stack;
+    this.runner = new StepRunner((state, { image }) => ({
+      state,
+      outputs: { features: featuresOf(this.stack, this.prepare(image)) },
+    }));
   }
 
   prepare(x: Tensor4D): Tensor4D {
@@ -51,44 +57,52 @@ export class PerceptualFeatures implements StepFeatures {
   }
 
   /**
-   * Features of images of the data set, one tensor [n, h, w, c] a tap.
-   * @param images [n, h, w, c], asked for only if some are not kept
+   * Features of images of the data set, one new tensor [n, h, w, c] a tap.
+   * @param images [n, h, w, c]
    */
-  ofImages(indices: readonly number[], flips: readonly boolean[], images: () => Tensor4D): Tensor4D[] {
-    return tf.tidy(() => {
-      let batch: Tensor4D | undefined;
-      const each = indices.map((index, i) => {
-        const key = `${index}${flips[i] ? ' mirrored' : ''}`;
-        const known = this.kept.get(key);
-        if (known) return known;
-        batch ??= images();
-        const features = featuresOf(this.stack, this.prepare(tf.slice(batch, i, 1)));
-        this.keep(key, features);
-        return features;
-      });
-      return this.stack.taps.map((_, tap) =>
-        tf.concat(
-          each.map((features) => features[tap]!),
-          0,
-        ),
-      );
+  async ofImages(indices: readonly number[], flips: readonly boolean[], images: Tensor4D): Promise<Tensor4D[]> {
+    const each: (readonly Tensor4D[])[] = [];
+    const notKept: Tensor4D[] = [];
+    for (const [i, index] of indices.entries()) {
+      const key = `${index}${flips[i] ? ' mirrored' : ''}`;
+      let features = this.kept.get(key);
+      if (!features) {
+        features = await this.compute(images, i);
+        if (!this.keep(key, features)) notKept.push(...features);
+      }
+      each.push(features);
+    }
+    const batch = this.stack.taps.map((_, tap) => {
+      const parts = each.map((features) => features[tap]!);
+      return parts.length === 1 ? parts[0]!.clone() : tf.concat(parts, 0);
     });
+    tf.dispose(notKept);
+    return batch;
   }
 
-  private keep(key: string, features: readonly Tensor4D[]): void {
+  private async compute(images: Tensor4D, i: number): Promise<Tensor4D[]> {
+    const image = tf.slice(images, i, 1);
+    try {
+      return (await this.runner.run({}, { image })).outputs.features;
+    } finally {
+      image.dispose();
+    }
+  }
+
+  /** Whether there was room for them. */
+  private keep(key: string, features: readonly Tensor4D[]): boolean {
     const size = features.reduce((sum, tensor) => sum + tensor.size * Float32Array.BYTES_PER_ELEMENT, 0);
-    if (this.bytes + size > cacheBytes) return;
+    if (this.bytes + size > cacheBytes) return false;
     this.bytes += size;
-    this.kept.set(
-      key,
-      features.map((tensor) => tf.keep(tensor)),
-    );
+    this.kept.set(key, features);
+    return true;
   }
 
   dispose(): void {
     for (const features of this.kept.values()) tf.dispose([...features]);
     this.kept.clear();
     this.bytes = 0;
+    this.runner.dispose();
     tf.dispose(this.params);
   }
 }

@@ -1,7 +1,9 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
+import { StepRunner } from '../backend/capture/step-runner.js';
 import { writeAtomic } from '../base/files.js';
 import { imageGrid, toBytes } from '../report/image-grid.js';
+import type { Params } from '../models/network.js';
 import type { Trainer } from './trainer.js';
 
 /** Sides of about this many pixels can be judged by eye. */
@@ -19,10 +21,16 @@ export async function writeSamples(
 ): Promise<void> {
   const { a, b } = trainer.fixedImages(samples);
   const columns = Math.max(a.length, b.length) / (size * size * channels);
+  const runner = new StepRunner((state: object, { x, params }: { x: Tensor4D; params: Params }) => ({
+    state,
+    outputs: { y: trainer.networks.generatorAB.apply(params, x) },
+  }));
+  const translate: Translate = async (name, x) => (await runner.run({}, { x, params: trainer.params(name) })).outputs.y;
   const rows = [
-    ...(await translations(trainer, a, 'generatorAB', 'generatorBA', size, channels)),
-    ...(await translations(trainer, b, 'generatorBA', 'generatorAB', size, channels)),
+    ...(await translations(translate, a, 'generatorAB', 'generatorBA', size, channels)),
+    ...(await translations(translate, b, 'generatorBA', 'generatorAB', size, channels)),
   ];
+  runner.dispose();
   const blank = new Uint8Array(size * size * channels).fill(255);
   const images = rows.flatMap((row) =>
     Array.from({ length: columns }, (_, i) => {
@@ -43,26 +51,26 @@ export async function writeSamples(
   await writeAtomic(path, png);
 }
 
+type Generator = 'generatorAB' | 'generatorBA';
+type Translate = (name: Generator, x: Tensor4D) => Promise<Tensor4D>;
+
 /** Bytes of images [n, size, size, channels], of their translations, and of the translations' way back. */
 async function translations(
-  trainer: Trainer,
+  translate: Translate,
   images: Float32Array,
-  there: 'generatorAB' | 'generatorBA',
-  back: 'generatorAB' | 'generatorBA',
+  there: Generator,
+  back: Generator,
   size: number,
   channels: 1 | 3,
 ): Promise<Uint8Array[]> {
-  const translate = (name: typeof there, x: Tensor4D) => trainer.networks[name].apply(trainer.params(name), x);
-  const [translated, cycled] = tf.tidy((): [Tensor4D, Tensor4D] => {
-    const real = tf.tensor4d(images, [images.length / (size * size * channels), size, size, channels]);
-    const fake = translate(there, real);
-    return [fake, translate(back, fake)];
-  });
+  const real = tf.tensor4d(images, [images.length / (size * size * channels), size, size, channels]);
+  const translated = await translate(there, real);
+  const cycled = await translate(back, translated);
   const rows = [
     toBytes(images),
     toBytes((await translated.data()) as Float32Array),
     toBytes((await cycled.data()) as Float32Array),
   ];
-  tf.dispose([translated, cycled]);
+  tf.dispose([real, translated, cycled]);
   return rows;
 }

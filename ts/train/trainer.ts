@@ -170,7 +170,7 @@ export class Trainer {
     const step = this.done;
     const planA = this.a.replay.plan(this.config.batchSize);
     const planB = this.b.replay.plan(this.config.batchSize);
-    const inputs = tf.tidy(() => this.inputs(step, planA, planB) as StepInputs & tf.TensorContainerObject);
+    const inputs = await this.inputs(step, planA, planB);
     try {
       const { state, outputs } = await this.runner.run(this.state, inputs);
       this.state = state;
@@ -179,22 +179,18 @@ export class Trainer {
       tf.dispose([outputs.fakeA, outputs.fakeB]);
       this.unread.push(outputs.losses);
     } finally {
-      tf.dispose(inputs);
+      tf.dispose(inputs as object as tf.TensorContainerObject);
     }
     for (const name of networkNames) if (this.isUpdated(name, step)) this.updates[name]++;
     this.done++;
   }
 
-  private inputs(step: number, planA: ReplayPlan, planB: ReplayPlan): StepInputs {
+  private async inputs(step: number, planA: ReplayPlan, planB: ReplayPlan): Promise<StepInputs> {
     const batchA = this.draw(this.a, step);
     const batchB = this.draw(this.b, step);
     const realA = this.upload(batchA);
     const realB = this.upload(batchB);
-    const features = this.features?.ofImages(
-      [...batchA.indices, ...batchB.indices],
-      [...batchA.flips, ...batchB.flips],
-      () => tf.concat([realA, realB], 0),
-    );
+    const features = await this.featuresOf(batchA, batchB, realA, realB);
     return {
       realA,
       realB,
@@ -203,6 +199,16 @@ export class Trainer {
       discriminatorA: this.discriminatorInputs('discriminatorA', this.a, step, planA, realA),
       discriminatorB: this.discriminatorInputs('discriminatorB', this.b, step, planB, realB),
     };
+  }
+
+  private async featuresOf(a: Batch, b: Batch, realA: Tensor4D, realB: Tensor4D): Promise<Tensor4D[] | undefined> {
+    if (!this.features) return undefined;
+    const images = tf.concat([realA, realB], 0);
+    try {
+      return await this.features.ofImages([...a.indices, ...b.indices], [...a.flips, ...b.flips], images);
+    } finally {
+      images.dispose();
+    }
   }
 
   private draw({ order, flips }: Domain, step: number): Batch {
