@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
-import { useEngine, type EngineName } from '../../ts/backend/engine.js';
+import { useEngine, type EngineName, type Precision } from '../../ts/backend/engine.js';
 import { makeDiscriminator, type DiscriminatorConfig } from '../../ts/models/discriminator.js';
 import { makeGenerator, type GeneratorConfig } from '../../ts/models/generator.js';
 import { checkParams, downloadParams, uploadParams } from '../../ts/models/host-params.js';
@@ -74,8 +74,9 @@ export function plainInputs(real: Tensor4D): DiscriminatorInputs {
 export async function runSteps(
   engine: EngineName,
   { config, weights, features, batches }: StepsCase,
+  precision: Precision = 'float32',
 ): Promise<StepsResult> {
-  await useEngine(engine);
+  await useEngine(engine, precision);
   const networks = networksOf(config);
   const featureParams = uploadParams(features?.params ?? {});
   const stepFeatures = features && featureStack(features.config, featureParams);

@@ -79,6 +79,8 @@ describe('errors name the option, what was expected and what came', () => {
     [{ maxMinutes: 0 }, 'a number above 0 for maxMinutes (--max-minutes)'],
     [{ labelFlip: 0.9 }, 'a number between 0 and 0.5 for labelFlip (--label-flip)'],
     [{ engine: 'gpu' }, "one of native, cpu for engine (--engine) but received 'gpu'"],
+    [{ precision: 'float16' }, "one of float32, bfloat16 for precision (--precision) but received 'float16'"],
+    [{ precision: 'bfloat16', engine: 'cpu' }, 'float32 with --engine cpu for precision (--precision)'],
     [{ from: 'Happy', to: 'happy' }, "another class than --from Happy for to (--to) but received 'happy'"],
     [{ epochsFlat: 0, epochsDecay: 0 }, 'at least 1 epoch together with epochsDecay for epochsFlat (--epochs-flat)'],
     [{ perceptualAlpha: 0, perceptualBeta: 0 }, 'for perceptualBeta (--perceptual-beta) but received 0'],
@@ -112,6 +114,7 @@ test('a resumed run may change limits alone, and does not inherit them', () => {
     checkpointEvery: 7,
   });
   expect(() => resumeConfig(config, { seed: 3 })).toThrow(/--seed cannot change when a run is resumed/);
+  expect(() => resumeConfig(config, { precision: 'bfloat16' })).toThrow(/--precision cannot change when a run is/);
   expect(() => resumeConfig(config, { maxSteps: -1 })).toThrow(/--max-steps/);
 });
 

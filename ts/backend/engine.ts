@@ -6,6 +6,8 @@ import { precisions, type Precision } from './binding.js';
 import { NativeBackend, type NativeBackendOptions } from './native-backend.js';
 import { registerNativeBackend } from './register.js';
 
+export { precisions, type Precision };
+
 /** Where tensors live and kernels run. */
 export const engines = ['native', 'cpu'] as const;
 export type EngineName = (typeof engines)[number];

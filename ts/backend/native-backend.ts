@@ -73,7 +73,7 @@ export class NativeBackend extends tf.KernelBackend {
     if (precision === 'bfloat16' && !this.hasBfloat16)
       throw new UserError(
         `Expected a processor with bfloat16 instructions (AVX512_BF16) for precision bfloat16, but the kernels here ` +
-          `are for ${this.isa}${this.isa === 'avx512' ? ' without them' : ''}. Use precision float32.`,
+          `are for ${this.isa}${this.isa === 'avx512' ? ' without them' : ''}. Use precision float32 (--precision float32).`,
       );
     this.binding.setPrecision(precisions.indexOf(precision));
     this.currentPrecision = precision;

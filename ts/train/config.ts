@@ -65,6 +65,8 @@ function checkTogether(config: TrainConfig): void {
       '0 where lambdaCycle, which scales it, is 0',
       config.lambdaIdentity,
     );
+  if (config.precision !== 'float32' && config.engine !== 'native')
+    throw expected('precision (--precision)', `float32 with --engine ${config.engine}`, config.precision);
   // Each of `layers` halvings needs room for the two 4x4 convolutions of stride 1 that follow.
   const smallest = 2 ** config.discriminatorLayers * 3;
   if (config.size < smallest)

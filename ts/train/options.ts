@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { engines } from '../backend/engine.js';
+import { engines, precisions } from '../backend/engine.js';
 import {
   belowOne,
   choice,
@@ -93,6 +93,7 @@ export const optionGroups = {
     runs: folder('folder that holds the run folders'),
     engine: choice(engines, 'where the arithmetic happens'),
     capture: toggle('native engine: record the step once, then replay it as one native call; the same bits'),
+    precision: choice(precisions, 'what products round their factors to; bfloat16: faster where the processor has it'),
     maxSteps: maybe(whole(1, 1e12, 'stop, with a checkpoint, at this step')),
     maxMinutes: maybe(positive('stop, with a checkpoint, after this many minutes')),
     checkpointEvery: whole(1, 1e12, 'steps between checkpoints'),

@@ -59,6 +59,7 @@ const paperECycleGan: TrainConfig = {
   runs: 'runs',
   engine: 'native',
   capture: true,
+  precision: 'float32',
   maxSteps: null,
   maxMinutes: null,
   checkpointEvery: 1000,

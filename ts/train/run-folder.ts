@@ -81,7 +81,8 @@ export async function readRunConfig(run: string): Promise<TrainConfig> {
   const file = runFiles(run).config;
   const settings = await readSettings(file);
   try {
-    return validateConfig(settings);
+    // What runs did from before there was a choice, or its equal.
+    return validateConfig({ capture: true, precision: 'float32', ...settings });
   } catch (error) {
     throw error instanceof UserError ? new UserError(`${file}: ${error.message}`) : error;
   }

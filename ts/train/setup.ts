@@ -18,7 +18,7 @@ export interface Setup {
  * @throws UserError naming what is missing or does not fit
  */
 export async function setUp(config: TrainConfig, onReading?: (rows: number) => void): Promise<Setup> {
-  await useEngine(config.engine);
+  await useEngine(config.engine, config.precision);
   const faces = await loadFaces({ ...config, ...(onReading ? { onProgress: onReading } : {}) });
   const features = await PerceptualFeatures.load(config);
   try {
