@@ -63,7 +63,10 @@ class Product {
         host_(host),
         tiles_(c.source, c.out_height, c.out_width, c.pad_top, c.pad_left, host),
         depth_(ceil_div(c.source.channels, Operand::kDepth)),
-        plan_(W::kPoints, tiles_.count(), depth_, c.out_channels) {}
+        plan_(W::kPoints, tiles_.count(), depth_, c.out_channels) {
+    for (int t = 0; t < 9; ++t)
+      taps_[t] = (c.flipped ? 8 - t : t) * c.source.channels * c.out_channels;
+  }
 
   void run() {
     const std::int64_t most_tiles = ceil_div(tiles_.count(), plan_.tile_blocks);
@@ -175,53 +178,84 @@ class Product {
   }
 
   // Filters of the input channels `k` and of one panel's output channels; element k.begin goes to
-  // row `first`.
+  // row `first`. Filters are large and read once: what comes next is fetched in time.
   void transform_filters(std::int64_t panel, Part k, const Points& to, std::int64_t first) const {
-    const std::int64_t position = c_.source.channels * c_.out_channels;
     const std::int64_t cols = cols_of(panel);
-    const auto tap = [&](int y, int x) {
-      return position * (c_.flipped ? 8 - (y * 3 + x) : y * 3 + x);
-    };
     const float* filter = c_.filter + panel * kTileCols * c_.col_stride;
-    for (std::int64_t j = 0; j < cols; j += kLanes) {
-      const std::int64_t width = std::min<std::int64_t>(kLanes, cols - j);
-      const auto put_row = [&](std::int64_t element, auto&& get) __attribute__((always_inline)) {
-        float* out = to.data + (first + element - k.begin) * to.stride + j;
-        store_across<typename W::Filter, Operand>(
-            out, to.point, [&](int d, auto&& put) __attribute__((always_inline)) {
-              transform_square<typename W::Filter>(
-                  [&](int y, int x) __attribute__((always_inline)) { return get(d, y, x); }, put);
-            });
-      };
-      if (c_.col_stride == 1) {
-        for (std::int64_t element = k.begin; element < k.end; ++element) {
-          const std::int64_t row = element * Operand::kDepth;
-          const float* from = filter + row * c_.k_stride + j;
-          put_row(element, [&](int d, int y, int x) __attribute__((always_inline)) {
-            if (row + d >= c_.source.channels) return Vec{};
-            const float* p = from + d * c_.k_stride + tap(y, x);
-            return width == kLanes ? load(p) : load_part(p, width);
+    if (c_.col_stride == 1)
+      transform_rows(filter, cols, k, to.from(first, 0));
+    else
+      transform_columns(filter, cols, k, to.from(first, 0));
+  }
+
+  // Transforms one element of filters for kLanes output channels: get(d, t) is
+  // value d at filter position t.
+  template <class Get>
+  [[gnu::always_inline]] void transform_filter(float* out, std::int64_t point, Get&& get) const {
+    store_across<typename W::Filter, Operand>(
+        out, point, [&](int d, auto&& put) __attribute__((always_inline)) {
+          transform_square<typename W::Filter>(
+              [&](int y, int x) __attribute__((always_inline)) { return get(d, y * 3 + x); }, put);
+        });
+  }
+
+  // Filters that are contiguous along the output channels.
+  void transform_rows(const float* filter, std::int64_t cols, Part k, const Points& to) const {
+    constexpr std::int64_t kAhead = 6;  // rows
+    for (std::int64_t element = k.begin; element < k.end; ++element) {
+      const std::int64_t row = element * Operand::kDepth;
+      float* out = to.data + (element - k.begin) * to.stride;
+      for (std::int64_t j = 0; j < cols; j += kLanes) {
+        const float* from = filter + row * c_.k_stride + j;
+        const std::int64_t width = cols - j;
+        if (width >= kLanes && row + Operand::kDepth <= c_.source.channels)
+          transform_filter(out + j, to.point, [&](int d, int t) __attribute__((always_inline)) {
+            const float* p = from + d * c_.k_stride + taps_[t];
+            __builtin_prefetch(p + kAhead * c_.k_stride);
+            return load(p);
           });
-        }
-        continue;
+        else
+          transform_filter(out + j, to.point, [&](int d, int t) __attribute__((always_inline)) {
+            if (row + d >= c_.source.channels) return Vec{};
+            return load_some(from + d * c_.k_stride + taps_[t], width);
+          });
       }
-      constexpr int kElements = kLanes / Operand::kDepth;
+    }
+  }
+
+  // Filters that are contiguous along the input channels, a square of kLanes at a time.
+  void transform_columns(const float* filter, std::int64_t cols, Part k, const Points& to) const {
+    constexpr std::int64_t kElements = kLanes / Operand::kDepth;
+    for (std::int64_t j = 0; j < cols; j += kLanes) {
+      const std::int64_t width = cols - j;
       for (std::int64_t element = k.begin; element < k.end; element += kElements) {
         const std::int64_t row = element * Operand::kDepth;
-        const std::int64_t rows = std::min<std::int64_t>(kLanes, c_.source.channels - row);
+        const std::int64_t rows = c_.source.channels - row;
+        const float* from = filter + row + j * c_.col_stride;
+        const std::int64_t next = element + kElements < k.end
+                                      ? kLanes
+                                      : kLanes * c_.col_stride + k.begin * Operand::kDepth - row;
         Vec squares[9][kLanes];
         for (int t = 0; t < 9; ++t) {
+          const float* p = from + taps_[t];
+          if (rows >= kLanes && width >= kLanes) {
 #pragma GCC unroll 16
-          for (int l = 0; l < kLanes; ++l) {
-            const float* p = filter + row + (j + l) * c_.col_stride + tap(t / 3, t % 3);
-            squares[t][l] = l >= width ? Vec{} : rows == kLanes ? load(p) : load_part(p, rows);
+            for (int l = 0; l < kLanes; ++l) {
+              squares[t][l] = load(p + l * c_.col_stride);
+              __builtin_prefetch(p + l * c_.col_stride + next);
+            }
+          } else {
+            for (int l = 0; l < kLanes; ++l)
+              squares[t][l] = l < width ? load_some(p + l * c_.col_stride, rows) : Vec{};
           }
           transpose(squares[t]);
         }
-        for (std::int64_t l = 0; l < std::min<std::int64_t>(kElements, k.end - element); ++l)
-          put_row(element + l, [&](int d, int y, int x) __attribute__((always_inline)) {
-            return squares[y * 3 + x][l * Operand::kDepth + d];
-          });
+        const std::int64_t count = std::min(kElements, k.end - element);
+        for (std::int64_t l = 0; l < count; ++l)
+          transform_filter(to.data + (element - k.begin + l) * to.stride + j, to.point,
+                           [&](int d, int t) __attribute__((always_inline)) {
+                             return squares[t][l * Operand::kDepth + d];
+                           });
       }
     }
   }
@@ -275,6 +309,7 @@ class Product {
   const Tiles<M> tiles_;
   const std::int64_t depth_;  // elements of the input channels
   const Plan plan_;
+  std::int64_t taps_[9];  // where the filter's positions begin, in the order of the transform
   Points tiles_shared_;
   float* filters_shared_ = nullptr;
 };

@@ -34,12 +34,12 @@ test.skipIf(noBfloat16)('ten training steps in bfloat16 give the losses of float
   const steps = smallCase(wide, 10, 16);
   const exact = await runSteps('native', steps);
   const rounded = await runSteps('native', steps, 'bfloat16');
-    exact.losses.forEach((row, step) =>
-      console.log(
-        row.map((l, i) => ((100 * (rounded.losses[step]![i]! - l)) / Math.abs(l)).toFixed(2)).join(' '),
-        row.map((x) => x.toFixed(2)).join(' '),
-      ),
-    );
+  exact.losses.forEach((row, step) =>
+    console.log(
+      row.map((l, i) => ((100 * (rounded.losses[step]![i]! - l)) / Math.abs(l)).toFixed(2)).join(' '),
+      row.map((x) => x.toFixed(2)).join(' '),
+    ),
+  );
   exact.losses.forEach((row, step) =>
     row.forEach((loss, i) =>
       expect(Math.abs(rounded.losses[step]![i]! - loss), `step ${step}, ${lossNames[i]} ${loss}`).toBeLessThanOrEqual(
