@@ -72,7 +72,7 @@ export function onnxContestant(name: string, file: string, config: TrainConfig, 
     name,
     flops: batch * generatorFlops(config, size),
     async enter() {
-      session ??= await openGenerator(file, { provider: 'cpu' });
+      session ??= await openGenerator(file, { engine: 'onnxruntime', provider: 'cpu' });
     },
     async run() {
       await session!.run(new Float32Array(batch * channels * size * size), batch, size);
