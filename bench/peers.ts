@@ -7,6 +7,7 @@ import type { TrainConfig } from '../ts/train/options.js';
 import type { Comparison } from './comparison.js';
 import { describeNetwork, networks, peerConfig } from './configs.js';
 import { openEngines, type Engine } from './engines.js';
+import { facesJob, facesMade, generateScript } from './faces.js';
 import { stepFlops } from './flops.js';
 import { inFolder, onnxContestant, writeExport } from './generation.js';
 import { memoryOf } from './memory.js';
@@ -19,7 +20,7 @@ import { featuresNote } from './step.js';
 import { trainerContestant } from './trainers.js';
 import { contestantOf, generatorWork, perceptualWork, trunkWork, type Work } from './works.js';
 
-export const peerTasks = ['step', 'trunk', 'vgg', 'infer'] as const;
+export const peerTasks = ['step', 'trunk', 'vgg', 'infer', 'faces'] as const;
 export type PeerTaskName = (typeof peerTasks)[number];
 
 export interface PeersOptions extends Pick<BenchOptions, 'batch' | 'precision' | 'network'> {
@@ -45,7 +46,7 @@ interface Setting {
 
 const missing =
   'Racing PyTorch needs --python (an interpreter with PyTorch: python3 -m venv torch && ' +
-  'torch/bin/pip install torch, then --python torch/bin/python; for task infer also onnx, onnxscript and onnxruntime) and ' +
+  'torch/bin/pip install torch, then --python torch/bin/python; for task infer also onnx, onnxscript and onnxruntime, for faces opencv-python-headless) and ' +
   '--peer (a folder with ecyclegan_torch.py, the same networks and step in PyTorch; it is no part of this repository).';
 
 /**
@@ -144,6 +145,20 @@ const races: Readonly<Record<PeerTaskName, (setting: Setting) => AsyncIterable<C
         late: () =>
           existsSync(theirs) ? [onnxContestant("PyTorch's export, our runtime", theirs, config, batch)] : [],
       });
+    }),
+  faces: (setting) =>
+    inFolder(async function* (folder) {
+      const { config, batch, engine, interpreter } = setting;
+      if (engine.precision !== 'float32') {
+        interpreter.say(`Augmenting computes in float32: faces are not raced in ${engine.precision}.`);
+        return;
+      }
+      const { flops, contestants, settings } = await facesJob(folder, config, batch);
+      const title = `${facesMade} faces read, translated and written as PNG, batch ${batch}`;
+      const task = peerTask(setting, 'generate', flops);
+      yield await raceOf(setting, { title, detail: describeNetwork(config), images: facesMade }, contestants, [
+        { ...task, settings: settings(task.settings), script: generateScript },
+      ]);
     }),
 };
 

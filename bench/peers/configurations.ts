@@ -25,6 +25,7 @@ const plain: Readonly<Record<TorchSettings['task'], readonly Configuration[]>> =
   trunk: [eager, channelsLast, groupNorm],
   perceptual: [eager, channelsLast],
   infer: [eager, channelsLast, groupNorm],
+  generate: [eager, channelsLast, groupNorm],
 };
 
 /**
@@ -43,7 +44,9 @@ export function configurationsOf(task: TorchSettings['task'], normed = true): Co
 /** Every name that --configurations takes. */
 export const configurationIds: readonly string[] = [
   ...new Set(
-    (['step', 'trunk', 'perceptual', 'infer'] as const).flatMap((task) => configurationsOf(task).map(({ id }) => id)),
+    (['step', 'trunk', 'perceptual', 'infer', 'generate'] as const).flatMap((task) =>
+      configurationsOf(task).map(({ id }) => id),
+    ),
   ),
 ];
 

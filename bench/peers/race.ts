@@ -17,6 +17,8 @@ export interface PeerTask {
   readonly precision: Precision;
   readonly flops: number;
   readonly settings: TorchSettings;
+  /** What runs it. Default: torch_peer.py. */
+  readonly script?: string;
   readonly configurations: readonly Configuration[];
 }
 
@@ -43,7 +45,7 @@ export async function fastestPeer(
       say(`${task.name}: trying ${id} ...`);
       let process: TorchProcess | undefined;
       try {
-        process = await TorchProcess.start(python, { ...task.settings, ...settings });
+        process = await TorchProcess.start(python, { ...task.settings, ...settings }, task.script);
         const probe = { id, ms: await trial(process), peakMiB: await process.peakMiB() };
         probes.push(probe);
         if (fastestOf(probes)?.id === id) {

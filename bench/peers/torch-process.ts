@@ -6,7 +6,7 @@ import { firstLineOf } from '../../ts/base/errors.js';
 /** What torch_peer.py takes; it says more on each. */
 export interface TorchSettings {
   readonly peer: string;
-  readonly task: 'step' | 'trunk' | 'perceptual' | 'infer';
+  readonly task: 'step' | 'trunk' | 'perceptual' | 'infer' | 'generate';
   readonly batch: number;
   readonly size: number;
   readonly threads: number;
