@@ -2,6 +2,7 @@ import type { TrainConfig } from '../ts/train/options.js';
 import { race, type Comparison } from './comparison.js';
 import { describeNetwork, networks, small, smallFeatureWidth } from './configs.js';
 import { openEngines, type Engine } from './engines.js';
+import { eventLoopNote } from './event-loop.js';
 import { stepFlops } from './flops.js';
 import type { MeasureOptions } from './measure.js';
 import type { BenchOptions } from './options.js';
@@ -17,6 +18,7 @@ export async function* benchStep(
   for (const batchSize of batch) {
     const config = { ...networks[network], batchSize };
     const flops = stepFlops(config);
+    const native = training.find(({ name }) => name === 'native');
     yield {
       title: `Training step, ${network} network, batch ${batchSize}`,
       detail: `${describeNetwork(config)}, ${(flops / 1e9).toFixed(1)} GFLOP`,
@@ -30,7 +32,7 @@ export async function* benchStep(
           ]),
         options,
       ),
-      notes: [featuresNote, ...leftOut],
+      notes: [featuresNote, ...(native ? [await eventLoopNote(trainerContestant(native, config))] : []), ...leftOut],
     };
   }
   if (!training.some(({ name }) => name === 'cpu')) return;

@@ -72,7 +72,7 @@ describe('memory', () => {
           inputs.every(({ value }) => intact(value)),
           `seed ${seed}`,
         ).toBe(true);
-        const [{ value }] = outputs as [{ value: number }];
+        const { value } = outputs[0]!;
         const { offset } = places.get(value)!;
         expect(offset % 64).toBe(0);
         owner.fill(value, offset, offset + sizes[value]!);
