@@ -2,6 +2,7 @@
 
 #include "conv_bfloat16.h"
 #include "conv_gather.h"
+#include "conv_taps.h"
 #include "conv_winograd.h"
 #include "gemm_dot.h"
 #include "reused_scratch.h"
@@ -65,14 +66,20 @@ void conv_forward(const ConvShape& s, const float* x, std::int64_t x_stride, con
                                                      {y, y_stride}, epilogue, host);
     return;
   }
+  const Image elements = pairs ? channel_pairs(source, host) : source;
+  if (taps_pay(s, false)) {
+    (pairs ? convolve_by_taps<Bfloat16> : convolve_by_taps<Float32>)(s, false, elements, filter,
+                                                                     {y, y_stride}, epilogue, host);
+    return;
+  }
   const Axis rows =
       forward_axis(s.out_height, s.filter_height, s.stride_h, s.dilation_h, s.pad_top);
   const Axis cols = forward_axis(s.out_width, s.filter_width, s.stride_w, s.dilation_w, s.pad_left);
   const Filter b{
       filter, s.in_channels, s.filter_width, s.in_channels * s.out_channels, s.out_channels, 1};
-  (pairs ? convolve<Bfloat16> : convolve<Float32>)(pairs ? channel_pairs(source, host) : source,
-                                                   rows, cols, b, y, s.out_height, s.out_width,
-                                                   y_stride, s.out_channels, epilogue, host);
+  (pairs ? convolve<Bfloat16> : convolve<Float32>)(elements, rows, cols, b, y, s.out_height,
+                                                   s.out_width, y_stride, s.out_channels, epilogue,
+                                                   host);
 }
 
 void conv_input_grad(const ConvShape& s, const float* dy, std::int64_t dy_stride,
@@ -97,6 +104,11 @@ void conv_input_grad(const ConvShape& s, const float* dy, std::int64_t dy_stride
     return;
   }
   const Image elements = pairs ? channel_pairs(source, host) : source;
+  if (taps_pay(s, true)) {
+    (pairs ? convolve_by_taps<Bfloat16>
+           : convolve_by_taps<Float32>)(s, true, elements, filter, {dx, dx_stride}, epilogue, host);
+    return;
+  }
   const Filter b{filter, s.out_channels, s.filter_width, s.in_channels * s.out_channels,
                  1,      s.out_channels};
   ReusedScratch scratch(host);

@@ -27,8 +27,11 @@ Axis backward_axis(std::int64_t in, std::int64_t filter, std::int64_t stride, st
 PixelGather::PixelGather(const Image& source, const Axis& y, const Axis& x, std::int64_t out_height,
                          std::int64_t out_width, Host& host)
     : source_(source), y_(&y), x_(&x), out_height_(out_height), out_width_(out_width) {
-  const bool join = source.channels < kLanes && x.taps.size() > 1 && x.consecutive();
-  if (join) copy_with_margin(host);
+  const bool within =
+      y.first() >= 0 && y.end() <= source.height && x.first() >= 0 && x.end() <= source.width;
+  const bool joined = within && source.stride == source.channels;  // as it lies
+  const bool join = (joined || source.channels < kLanes) && x.taps.size() > 1 && x.consecutive();
+  if (join && !joined) copy_with_margin(host);
   for (const auto& ty : y.taps) {
     for (const auto& tx : x.taps) {
       dy_.push_back(ty.offset + top_);
@@ -38,9 +41,7 @@ PixelGather::PixelGather(const Image& source, const Axis& y, const Axis& x, std:
   }
   segments_.count = static_cast<std::int64_t>(dy_.size());
   segments_.length = source.channels * (join ? static_cast<std::int64_t>(x.taps.size()) : 1);
-  const bool inside = join || (y.first() >= 0 && y.end() <= source.height && x.first() >= 0 &&
-                               x.end() <= source.width);
-  if (!inside) {
+  if (!join && !within) {
     const auto bytes = static_cast<std::size_t>(segments_.length) * sizeof(float);
     zeros_ = static_cast<const float*>(std::memset(host.scratch(bytes), 0, bytes));
   }

@@ -53,8 +53,9 @@ Axis backward_axis(std::int64_t in, std::int64_t filter, std::int64_t stride, st
 // The gather (see gemm.h) over a grid of pixels. Taps outside the source point at `zeros`.
 class PixelGather {
  public:
-  // Few channels make short segments: the source is then copied with a margin of zeros, and each
-  // row of the filter becomes one segment. Everything borrowed must outlive the gather.
+  // A row of the filter becomes one segment where all of it always lies inside the source. Few
+  // channels make short segments: for that the source is copied with a margin of zeros. Everything
+  // borrowed must outlive the gather.
   PixelGather(const Image& source, const Axis& y, const Axis& x, std::int64_t out_height,
               std::int64_t out_width, Host& host);
 

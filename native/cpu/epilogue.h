@@ -28,6 +28,11 @@ struct Epilogue {
   const float* residual = nullptr;   // a tensor of the output's pixels; may be the output itself
   std::int64_t residual_stride = 0;  // floats from one pixel to the next
   bool accumulate = false;
+
+  // Whether out = product.
+  bool plain() const {
+    return !bias && activation == Activation::linear && scale == 1.0f && !residual && !accumulate;
+  }
 };
 
 // Comparisons are made so that NaN passes through, as in tfjs.

@@ -41,11 +41,18 @@ void copy_transposed(const float* b, std::int64_t stride, std::int64_t rows, std
 
 }  // namespace
 
-const float* RightFactor::as_panel(std::int64_t cols) const {
-  if (cols != kTileCols || k_stride != kTileCols || col_stride != 1) return nullptr;
+Panel RightFactor::lines(std::int64_t cols) const {
+  constexpr std::int64_t kMaxStride = 512;  // floats: rows further apart share too few cache sets
+  if (col_stride != 1 || cols % kTileCols != 0 || k_stride > kMaxStride) return nullptr;
   for (std::int64_t t = 0; offsets && t < taps; ++t)
     if (offsets[t] != t * depth * k_stride) return nullptr;
-  return base;
+  return {base, k_stride};
+}
+
+Panel RightFactor::as_panels(std::int64_t cols) const {
+  constexpr std::int64_t kMaxSize = 1 << 17;  // floats: half of L2
+  const bool one = k_stride == kTileCols;
+  return one || k() * cols <= kMaxSize ? lines(cols) : nullptr;
 }
 
 template <class Operand>

@@ -43,8 +43,10 @@ struct RightFactor {
   std::int64_t k() const {
     return taps * ceil_div(depth, Operand::kDepth);
   }
-  // B itself where it already is one panel, as the dense block's filters of 32 channels are.
-  const float* as_panel(std::int64_t cols) const;
+  // B itself where tiles can read it as it lies, else null: panel p from p * kTileCols on.
+  Panel as_panels(std::int64_t cols) const;
+  // The same for a part of its rows at a time, however many there are.
+  Panel lines(std::int64_t cols) const;
 };
 
 // Packs rows k0..k1, counted in elements, of columns col0..col0+cols (at most kTileCols) into
@@ -139,9 +141,9 @@ void gemm_by_rows(const Gather& gather, std::int64_t rows, Segments segments, co
   const std::int64_t k = b.k<Operand>();
   const gemm::Plan plan(rows, cols, k, gather.line());
   const gemm::Passes passes(segments);
-  const float* packed = std::is_same_v<Operand, Float32> ? b.as_panel(cols) : nullptr;
-  const bool pack_in_task = !packed && plan.pack_in_task();
-  if (!packed && !pack_in_task) packed = pack_panels<Operand>(b, cols, host);
+  const Panel lies = std::is_same_v<Operand, Float32> ? b.as_panels(cols) : nullptr;
+  const bool pack_in_task = !lies.data && plan.pack_in_task();
+  const float* packed = lies.data || pack_in_task ? nullptr : pack_panels<Operand>(b, cols, host);
   Workers workers(
       host, pack_in_task ? ceil_div(plan.panels, plan.blocks) * passes.most_k() * kTileCols : 0);
   // The sums of a K of several passes rest here in between, one tile after the other.
@@ -174,11 +176,13 @@ void gemm_by_rows(const Gather& gather, std::int64_t rows, Segments segments, co
         for (std::int64_t p = block.begin; p < block.end; ++p) {
           const std::int64_t col0 = p * kTileCols;
           const std::int64_t width = std::min<std::int64_t>(kTileCols, cols - col0);
-          const float* panel = pack_in_task ? own_panels + (p - block.begin) * depth * kTileCols
-                                            : packed + (p * k + k0) * kTileCols;
+          Panel panel = lies.data      ? Panel(lies.data + k0 * lies.stride + col0, lies.stride)
+                        : pack_in_task ? own_panels + (p - block.begin) * depth * kTileCols
+                                       : packed + (p * k + k0) * kTileCols;
+          panel.data += skipped * panel.stride;
           float* tile = sums ? sums + (t * plan.panels + p) * kTileSize : own;
-          tile_by_rows<Operand>(tile_rows.size(), width)(
-              table, live.size(), piece.size(), panel + skipped * kTileCols, tile, pass > 0);
+          tile_by_rows<Operand>(tile_rows.size(), width)(table, live.size(), piece.size(), panel,
+                                                         tile, pass > 0);
           if (!last) continue;
           for (std::int64_t i = 0; i < tile_rows.size(); ++i)
             for (std::int64_t j = 0; j < width; j += kLanes)

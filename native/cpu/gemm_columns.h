@@ -23,6 +23,7 @@ struct Plan {
     splits = total_tiles <= 128 ? std::clamp<std::int64_t>(k / (2 * kDepth), 1, 16) : 1;
     const std::int64_t wanted = ceil_div(kTasks, std::max<std::int64_t>(1, s.count * splits));
     blocks = std::clamp<std::int64_t>(wanted, 1, panels);
+    while (panels % blocks != 0) ++blocks;  // of the same size
   }
 };
 
@@ -41,10 +42,13 @@ void gemm_by_columns(const Gather& gather, std::int64_t k, Segments segments, co
   using columns::kTileSize;
   if (segments.count == 0 || segments.length == 0 || cols == 0) return;
   const columns::Plan plan(k, segments, cols);
-  const float* panels = pack_panels<Operand>(b, cols, host);
+  const Panel lies = std::is_same_v<Operand, Float32> ? b.lines(cols) : nullptr;
+  const float* packed = lies.data ? nullptr : pack_panels<Operand>(b, cols, host);
+  // Tiles then are parts of the output.
+  const bool in_place = plan.splits == 1 && cols % kTileCols == 0 && epilogue.plain();
   const std::int64_t split_size = segments.count * plan.panels * plan.tiles * kTileSize;
   // Sums that are not done in one go rest here.
-  float* sums = plan.splits == 1 && k <= kDepth
+  float* sums = in_place || (plan.splits == 1 && k <= kDepth)
                     ? nullptr
                     : static_cast<float*>(host.scratch(
                           static_cast<std::size_t>(plan.splits * split_size) * sizeof(float)));
@@ -77,13 +81,20 @@ void gemm_by_columns(const Gather& gather, std::int64_t k, Segments segments, co
       const Part part = part_of(all.size(), passes, pass);
       const std::int64_t count =
           gather.columns({all.begin + part.begin, all.begin + part.end}, s, table);
-      for (std::int64_t p = block.begin; p < block.end; ++p) {
-        for (std::int64_t t = 0; t < plan.tiles; ++t) {
-          const Part rows = part_of(segments.length, plan.tiles, t);
-          float* tile = sums ? tile_at(split, s, p, t) : own;
-          tile_by_columns<Operand>(rows.size(), cols - p * kTileCols)(
-              table, count, rows.begin, panels + p * k * kTileCols, tile, pass > 0);
-          if (plan.splits == 1 && pass + 1 == passes) write(s, p, t, tile);
+      for (std::int64_t t = 0; t < plan.tiles; ++t) {
+        const Part rows = part_of(segments.length, plan.tiles, t);
+        for (std::int64_t p = block.begin; p < block.end; ++p) {
+          const Panel panel = lies.data ? Panel(lies.data + p * kTileCols, lies.stride)
+                                        : packed + p * k * kTileCols;
+          const Tile tile =
+              in_place ? Tile(output.data + (s * segments.length + rows.begin) * output.stride +
+                                  p * kTileCols,
+                              output.stride)
+              : sums   ? tile_at(split, s, p, t)
+                       : own;
+          tile_by_columns<Operand>(rows.size(), cols - p * kTileCols)(table, count, rows.begin,
+                                                                      panel, tile, pass > 0);
+          if (plan.splits == 1 && pass + 1 == passes && !in_place) write(s, p, t, tile.data);
         }
       }
     }

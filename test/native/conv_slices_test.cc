@@ -67,10 +67,11 @@ ConvShape shape_of(std::int64_t in, std::int64_t out, std::int64_t stride) {
           .pad_left = 1};
 }
 
-// A dense block's growth and its last convolution; a long K (two passes); few channels in and out.
+// A dense block's growth and its last convolution; a long K (two passes); few channels in and out;
+// whole vectors out.
 std::vector<ConvShape> shapes() {
-  return {shape_of(40, 32, 1), shape_of(33, 70, 2), shape_of(300, 35, 1), shape_of(2, 9, 1),
-          shape_of(20, 3, 1)};
+  return {shape_of(40, 32, 1), shape_of(33, 70, 2), shape_of(300, 35, 1),
+          shape_of(2, 9, 1),   shape_of(20, 3, 1),  shape_of(40, 64, 2)};
 }
 
 Fixture fixture(const ConvShape& s) {
@@ -167,6 +168,15 @@ TEST(ConvSlices, FilterGradientReadsSlices) {
       conv_filter_grad(s, f.x_data(), f.in.stride, f.y_data(), f.out.stride, f.w->view().f32_out(),
                        accumulate, host);
       testing::expect_close(f.w->values(), {sums.begin(), sums.end()}, 1e-4f, "dfilter");
+      if (accumulate) {  // to the same bits as adding afterwards
+        Tensor fresh({static_cast<std::int64_t>(before.size())});
+        conv_filter_grad(s, f.x_data(), f.in.stride, f.y_data(), f.out.stride,
+                         fresh.view().f32_out(), false, host);
+        for (std::size_t i = 0; i < before.size(); ++i)
+          ASSERT_EQ((*f.w)[static_cast<std::int64_t>(i)],
+                    before[i] + fresh[static_cast<std::int64_t>(i)])
+              << i;
+      }
       f.w->check_guards("conv_filter_grad");
     }
 }

@@ -45,6 +45,15 @@ const Geometry kGeometries[] = {
     {1, 9, 10, 4, 5, 3, 3, 1, 2, 2},
     {1, 8, 7, 6, 7, 3, 2, 2, 3, 3},
     {1, 2, 2, 300, 35, 3, 3, 1, 1, 1},
+    // Nothing outside the image, so that a row of the filter is one segment.
+    {2, 9, 8, 20, 3, 3, 3, 1, 1, 0},
+    {1, 9, 9, 20, 64, 4, 4, 2, 1, 0},
+    // Tap by tap: with filters where they lie, in two parts, packed, and packed for several tasks.
+    {2, 6, 5, 70, 64, 4, 4, 1, 1, 1},
+    {1, 2, 2, 64, 37, 5, 5, 1, 1, 2},
+    {1, 5, 5, 260, 32, 4, 4, 1, 1, 1},
+    {1, 2, 2, 33, 1030, 4, 4, 1, 1, 1},
+    {1, 12, 12, 32, 150, 4, 4, 2, 1, 1},
     {1, 1, 2, 2700, 3, 1, 1, 1, 1, 0},
     {2, 20, 17, 3, 40, 3, 3, 1, 1, 1},
     // By Winograd's method: with each tile, with shared filters, with many tiles.
