@@ -1,3 +1,5 @@
+#include <cstring>
+
 #include "conv.h"
 #include "conv_bfloat16.h"
 #include "conv_gather.h"
@@ -54,29 +56,42 @@ void few_channels(const PixelGather& gather, const float* dy, std::int64_t dy_st
                   std::int64_t channels, float* out, bool accumulate, Host& host) {
   using AddWide = decltype(&add_wide<1>);
   static constexpr AddWide kAdd[] = {&add_wide<1>, &add_wide<2>, &add_wide<3>, &add_wide<4>};
+  using Sums = Vec[kFewCols][kWide];
   constexpr std::int64_t kCols = kWide * kLanes;
+  constexpr std::int64_t kDepth = 64;  // pixels that stay in L1 for all columns of a segment
   const Segments segments = gather.segments();
   const std::int64_t blocks = ceil_div(segments.length, kCols);
-  auto task = [&](std::int64_t index) {
-    const std::int64_t s = index / blocks;
-    const std::int64_t skip = index % blocks * kCols;
-    const std::int64_t width = std::min(kCols, segments.length - skip);
-    Column table[columns::kDepth];
-    Vec sums[kFewCols][kWide] = {};
-    for (std::int64_t k = 0; k < gather.rows(); k += columns::kDepth) {
-      const Part now{k, std::min(gather.rows(), k + columns::kDepth)};
-      const std::int64_t count = gather.columns(now, s, table);
-      kAdd[channels - 1](table, count, skip, width, dy, dy_stride, sums);
+  const std::int64_t splits = std::clamp<std::int64_t>(gather.rows() / 512, 1, 16);
+  auto* sums = static_cast<Sums*>(
+      host.scratch(static_cast<std::size_t>(splits * segments.count * blocks) * sizeof(Sums)));
+  auto add = [&](std::int64_t index) {
+    const Part all = part_of(gather.rows(), splits, index / segments.count);
+    Sums* own = sums + index * blocks;
+    std::memset(own, 0, static_cast<std::size_t>(blocks) * sizeof(Sums));
+    Column table[kDepth];
+    for (std::int64_t k = all.begin; k < all.end; k += kDepth) {
+      const Part now{k, std::min(all.end, k + kDepth)};
+      const std::int64_t count = gather.columns(now, index % segments.count, table);
+      for (std::int64_t block = 0; block < blocks; ++block)
+        kAdd[channels - 1](table, count, block * kCols,
+                           std::min(kCols, segments.length - block * kCols), dy, dy_stride,
+                           own[block]);
     }
-    for (std::int64_t i = 0; i < width; ++i) {
-      float* to = out + (s * segments.length + skip + i) * channels;
+  };
+  host.parallel(splits * segments.count, add);
+  auto write = [&](std::int64_t s) {
+    for (std::int64_t i = 0; i < segments.length; ++i) {
+      float* to = out + (s * segments.length + i) * channels;
       for (std::int64_t j = 0; j < channels; ++j) {
-        const float v = sums[j][i / kLanes][i % kLanes];
+        float v = 0;
+        for (std::int64_t split = 0; split < splits; ++split)
+          v += sums[(split * segments.count + s) * blocks + i / kCols][j][i % kCols / kLanes]
+                   [i % kLanes];
         to[j] = accumulate ? to[j] + v : v;
       }
     }
   };
-  host.parallel(segments.count * blocks, task);
+  host.parallel(segments.count, write);
 }
 
 }  // namespace

@@ -181,8 +181,8 @@ void gemm_by_rows(const Gather& gather, std::int64_t rows, Segments segments, co
                                        : packed + (p * k + k0) * kTileCols;
           panel.data += skipped * panel.stride;
           float* tile = sums ? sums + (t * plan.panels + p) * kTileSize : own;
-          tile_by_rows<Operand>(tile_rows.size(), width)(table, live.size(), piece.size(), panel,
-                                                         tile, pass > 0);
+          tile_by_rows<Operand>(tile_rows.size(), width, panel.stride == kTileCols)(
+              table, live.size(), piece.size(), panel, tile, pass > 0);
           if (!last) continue;
           for (std::int64_t i = 0; i < tile_rows.size(); ++i)
             for (std::int64_t j = 0; j < width; j += kLanes)

@@ -92,8 +92,9 @@ void gemm_by_columns(const Gather& gather, std::int64_t k, Segments segments, co
                               output.stride)
               : sums   ? tile_at(split, s, p, t)
                        : own;
-          tile_by_columns<Operand>(rows.size(), cols - p * kTileCols)(table, count, rows.begin,
-                                                                      panel, tile, pass > 0);
+          tile_by_columns<Operand>(rows.size(), cols - p * kTileCols,
+                                   panel.stride == kTileCols && tile.stride == kTileCols)(
+              table, count, rows.begin, panel, tile, pass > 0);
           if (plan.splits == 1 && pass + 1 == passes && !in_place) write(s, p, t, tile.data);
         }
       }

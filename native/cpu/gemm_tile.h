@@ -75,7 +75,7 @@ struct Sums {
 
 // tile[i][j] (+)= sum over s, c of table[s * kTileRows + i][c] * panel[s * length + c][j]: row i of
 // the left factor is the chain of its segments.
-template <class Operand, int Rows, int Vectors>
+template <class Operand, int Rows, int Vectors, bool Dense>
 void by_rows(const float* const* table, std::int64_t segments, std::int64_t length, Panel panel,
              float* tile, bool add) {
   Sums<Rows, Vectors> sums;
@@ -84,7 +84,7 @@ void by_rows(const float* const* table, std::int64_t segments, std::int64_t leng
     const float* a[Rows];
 #pragma GCC unroll 16
     for (int i = 0; i < Rows; ++i) a[i] = table[s * kTileRows + i];
-    for (std::int64_t c = 0; c < length; ++c, panel.data += panel.stride) {
+    for (std::int64_t c = 0; c < length; ++c, panel.data += Dense ? kTileCols : panel.stride) {
       Vec columns[Vectors];
 #pragma GCC unroll 4
       for (int j = 0; j < Vectors; ++j) columns[j] = load(panel.data + j * kLanes);
@@ -101,9 +101,10 @@ void by_rows(const float* const* table, std::int64_t segments, std::int64_t leng
 }
 
 // tile[i][j] (+)= sum over the columns of column.a[skip + i] * panel[column.b][j].
-template <class Operand, int Rows, int Vectors>
+template <class Operand, int Rows, int Vectors, bool Dense>
 void by_columns(const Column* columns, std::int64_t count, std::int64_t skip, Panel panel,
                 Tile tile, bool add) {
+  if (Dense) panel.stride = tile.stride = kTileCols;
   Sums<Rows, Vectors> sums;
   sums.begin(tile, add);
   for (std::int64_t k = 0; k < count; ++k) {
@@ -166,14 +167,14 @@ template <class Operand, int Vectors, int... R>
 constexpr std::array<TapsFunction, sizeof...(R)> taps_table(std::integer_sequence<int, R...>) {
   return {&by_taps<Operand, R + 1, Vectors>...};
 }
-template <class Operand, int Vectors, int... R>
+template <class Operand, int Vectors, bool Dense, int... R>
 constexpr std::array<RowsFunction, sizeof...(R)> rows_table(std::integer_sequence<int, R...>) {
-  return {&by_rows<Operand, R + 1, Vectors>...};
+  return {&by_rows<Operand, R + 1, Vectors, Dense>...};
 }
-template <class Operand, int Vectors, int... R>
+template <class Operand, int Vectors, bool Dense, int... R>
 constexpr std::array<ColumnsFunction, sizeof...(R)> columns_table(
     std::integer_sequence<int, R...>) {
-  return {&by_columns<Operand, R + 1, Vectors>...};
+  return {&by_columns<Operand, R + 1, Vectors, Dense>...};
 }
 
 using Counts = std::make_integer_sequence<int, kTileRows>;
@@ -181,18 +182,24 @@ using Counts = std::make_integer_sequence<int, kTileRows>;
 }  // namespace tile
 
 // The function for a tile of this many rows and columns; columns beyond are computed and unused.
+// `dense`: panel and tile have the stride of kTileCols, which saves the innermost loop a register.
 template <class Operand = Float32>
-RowsFunction tile_by_rows(std::int64_t rows, std::int64_t cols) {
-  static constexpr std::array<RowsFunction, kTileRows> kTables[] = {
-      tile::rows_table<Operand, 1>(tile::Counts{}), tile::rows_table<Operand, 2>(tile::Counts{})};
-  return kTables[cols > kLanes][static_cast<std::size_t>(rows - 1)];
+RowsFunction tile_by_rows(std::int64_t rows, std::int64_t cols, bool dense = true) {
+  static constexpr std::array<RowsFunction, kTileRows> kTables[2][2] = {
+      {tile::rows_table<Operand, 1, false>(tile::Counts{}),
+       tile::rows_table<Operand, 2, false>(tile::Counts{})},
+      {tile::rows_table<Operand, 1, true>(tile::Counts{}),
+       tile::rows_table<Operand, 2, true>(tile::Counts{})}};
+  return kTables[dense][cols > kLanes][static_cast<std::size_t>(rows - 1)];
 }
 template <class Operand = Float32>
-ColumnsFunction tile_by_columns(std::int64_t rows, std::int64_t cols) {
-  static constexpr std::array<ColumnsFunction, kTileRows> kTables[] = {
-      tile::columns_table<Operand, 1>(tile::Counts{}),
-      tile::columns_table<Operand, 2>(tile::Counts{})};
-  return kTables[cols > kLanes][static_cast<std::size_t>(rows - 1)];
+ColumnsFunction tile_by_columns(std::int64_t rows, std::int64_t cols, bool dense = true) {
+  static constexpr std::array<ColumnsFunction, kTileRows> kTables[2][2] = {
+      {tile::columns_table<Operand, 1, false>(tile::Counts{}),
+       tile::columns_table<Operand, 2, false>(tile::Counts{})},
+      {tile::columns_table<Operand, 1, true>(tile::Counts{}),
+       tile::columns_table<Operand, 2, true>(tile::Counts{})}};
+  return kTables[dense][cols > kLanes][static_cast<std::size_t>(rows - 1)];
 }
 template <class Operand = Float32>
 TapsFunction tile_by_taps(std::int64_t rows, std::int64_t cols) {
