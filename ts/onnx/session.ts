@@ -164,5 +164,5 @@ function cudaMissing(cause: string): UserError {
   );
 }
 
-/** Without a full stop: it goes into a sentence. */
-const firstLine = (error: unknown): string => firstLineOf(error).replace(/\.$/, '');
+/** Without the stop or colon at its end: it goes into a sentence. */
+const firstLine = (error: unknown): string => firstLineOf(error).replace(/[.:]$/, '');
