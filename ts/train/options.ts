@@ -92,7 +92,7 @@ export const optionGroups = {
     ),
     runs: folder('folder that holds the run folders'),
     engine: choice(engines, 'where the arithmetic happens'),
-    capture: toggle('native engine: record the step once, then replay it as one native call; the same bits'),
+    capture: toggle('replay the training step as one recorded call (native engine; the same bits, faster)'),
     precision: choice(precisions, 'what products round their factors to; bfloat16: faster where the processor has it'),
     maxSteps: maybe(whole(1, 1e12, 'stop, with a checkpoint, at this step')),
     maxMinutes: maybe(positive('stop, with a checkpoint, after this many minutes')),
