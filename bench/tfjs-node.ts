@@ -22,10 +22,15 @@ export async function useTfjsNode(): Promise<void> {
         `${packageName} is not installed (npm install --no-save ${packageName}, or name its node_modules in NODE_PATH)`,
       );
     }
+    const warns = !tf.env().getBool('PROD');
     try {
+      // Else it tells of each kernel that both its copy of tfjs and ours have.
+      tf.env().set('PROD', true);
       require(packageName);
     } catch (error) {
       throw new Error(`${packageName} does not load (${firstLineOf(error)})`, { cause: error });
+    } finally {
+      tf.env().set('PROD', !warns);
     }
     registerGradients();
     for (const name of padded) takePads(name);
