@@ -156,8 +156,12 @@ async function report(name: string, comparisons: AsyncIterable<Comparison>, { ta
   if (warning) console.log(warning);
   console.log();
   const found: Comparison[] = [];
+  const said = new Set<string>();
   for await (const comparison of comparisons) {
-    if (tables) console.log(`${tableOf(comparison, machine)}\n`);
+    // What is said of every table is said once.
+    const notes = comparison.notes?.filter((note) => !said.has(note)) ?? [];
+    for (const note of notes) said.add(note);
+    if (tables) console.log(`${tableOf({ ...comparison, notes }, machine)}\n`);
     found.push(comparison);
   }
   const paths = await save(name, found, machine);

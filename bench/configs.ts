@@ -80,5 +80,5 @@ export const describeNetwork = ({
   channels,
   size,
 }: TrainConfig) =>
-  `${blocks} blocks of ${denseBlocks} dense blocks of ${subBlocks} convolutions, ${trunkNorm === 'none' ? 'no' : 'instance'} norm in ` +
+  `${blocks} x ${denseBlocks} dense blocks of ${subBlocks} convolutions, ${trunkNorm === 'none' ? 'no' : 'instance'} norm in ` +
   `the trunk, base width ${baseWidth}, ${channels === 3 ? 'colour' : 'grey'} ${size}x${size}`;

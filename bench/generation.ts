@@ -35,10 +35,7 @@ export async function* benchGeneration(
         detail: work.detail,
         images: size,
         timings: await race(
-          [
-            onnxContestant('onnxruntime', file, config, size),
-            ...racing.map((engine) => contestantOf(engine, work, engine.name === 'cpu' ? { warmUps: 0 } : {})),
-          ],
+          [onnxContestant('onnxruntime', file, config, size), ...racing.map((engine) => contestantOf(engine, work))],
           options,
         ),
         notes: leftOut,
@@ -64,15 +61,24 @@ export async function writeExport(config: TrainConfig, file: string): Promise<vo
   await writeFile(file, await exportOnnx(network, initialParams(network, 1), { channels }));
 }
 
-/** An ONNX generator in onnxruntime, on a thread of its own as `augment` has it. */
-export function onnxContestant(name: string, file: string, config: TrainConfig, batch: number): Contestant {
+/**
+ * An ONNX generator in onnxruntime, on a thread of its own as `augment` has it.
+ * @param threads for one batch; default: one per core
+ */
+export function onnxContestant(
+  name: string,
+  file: string,
+  config: TrainConfig,
+  batch: number,
+  threads?: number,
+): Contestant {
   const { size, channels } = config;
   let session: GeneratorSession | undefined;
   return {
     name,
     flops: batch * generatorFlops(config, size),
     async enter() {
-      session ??= await openGenerator(file, { engine: 'onnxruntime', provider: 'cpu' });
+      session ??= await openGenerator(file, { engine: 'onnxruntime', provider: 'cpu', threads });
     },
     async run() {
       await session!.run(new Float32Array(batch * channels * size * size), batch, size);

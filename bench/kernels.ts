@@ -5,9 +5,6 @@ import type { MeasureOptions } from './measure.js';
 import type { BenchOptions } from './options.js';
 import { adamWork, contestantOf, convWork, normWork, perceptualWork, trunkWork, type Work } from './works.js';
 
-/** Work beyond this takes tfjs's cpu backend so long that it runs once. */
-const slowFlops = 2e8;
-
 /** The parts of a training step, each alone, natively and in tfjs's own backends. */
 export async function* benchKernels(
   { batch, precision, engines: names, network }: BenchOptions,
@@ -17,17 +14,16 @@ export async function* benchKernels(
 ): AsyncGenerator<Comparison> {
   const { engines, leftOut } = await openEngines(names, precision);
   for (const work of worksOf(networks[network], batch)) {
-    const flops = work.flops ?? 0;
     const racing = engines.filter(
-      ({ name, trains }) => (trains || !work.trains) && (name !== 'cpu' || flops <= cpuFlops),
-    );
-    const contestants = racing.map((engine) =>
-      contestantOf(engine, work, engine.name === 'cpu' && flops > slowFlops ? { warmUps: 0 } : {}),
+      ({ name, trains }) => (trains || !work.trains) && (name !== 'cpu' || (work.flops ?? 0) <= cpuFlops),
     );
     yield {
       title: work.title,
       detail: work.detail,
-      timings: await race(contestants, options),
+      timings: await race(
+        racing.map((engine) => contestantOf(engine, work)),
+        options,
+      ),
       notes: leftOut,
     };
   }

@@ -41,12 +41,16 @@ export async function describeMachine(): Promise<Machine> {
   };
 }
 
+/** Others may use the machine for a part of this. */
+const peakMs = 1000;
+
 function measurePeak(): number {
   const n = 1536;
   const a: Tensor2D = tf.ones([n, n]);
   const b: Tensor2D = tf.ones([n, n]);
   let best = Infinity;
-  for (let i = 0; i < 12; i++) {
+  const end = performance.now() + peakMs;
+  while (performance.now() < end) {
     const start = performance.now();
     tf.matMul(a, b).dispose();
     best = Math.min(best, performance.now() - start);

@@ -12,8 +12,10 @@ export interface Contestant {
   enter?(): void | Promise<void>;
   /** Frees what it holds; called once, at the end. */
   dispose?(): void | Promise<void>;
-  /** Runs before any counts. Default 1. 0: it takes so long that one run in all must do. */
+  /** Runs before any counts. Default 1. */
   readonly warmUps?: number;
+  /** Milliseconds: where its first run takes longer, that run counts and is the only one. */
+  readonly onceOver?: number;
   /** Floating-point operations of a run, as flops.ts counts them. */
   readonly flops?: number;
   /** What products round their factors to. Default float32. */
@@ -54,19 +56,26 @@ export async function measure(
 ): Promise<Timing[]> {
   const times = contestants.map((): number[] => []);
   // Everything is compiled, and every pool filled, before a run counts.
-  for (const contestant of contestants) {
+  const done = new Set<Contestant>();
+  for (const [i, contestant] of contestants.entries()) {
+    const { warmUps = 1, onceOver = Infinity } = contestant;
     await contestant.enter?.();
-    for (let i = 0; i < (contestant.warmUps ?? 1); i++) await timed(contestant);
+    for (let run = 0; run < warmUps && !done.has(contestant); run++) {
+      const time = await timed(contestant);
+      if (time <= onceOver) continue;
+      times[i]!.push(time);
+      done.add(contestant);
+    }
   }
   for (let round = 0; round < rounds; round++) {
     for (let turn = 0; turn < contestants.length; turn++) {
       const i = (turn + round) % contestants.length;
       const contestant = contestants[i]!;
-      if (contestant.warmUps === 0 && times[i]!.length > 0) continue;
+      if (done.has(contestant)) continue;
       await contestant.enter?.();
       const end = performance.now() + turnMs;
       const first = await timed(contestant);
-      if (first > turnMs || contestant.warmUps === 0) times[i]!.push(first);
+      if (first > turnMs) times[i]!.push(first);
       else while (performance.now() < end || times[i]!.length === 0) times[i]!.push(await timed(contestant));
     }
   }

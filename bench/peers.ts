@@ -128,11 +128,11 @@ const races: Readonly<Record<PeerTaskName, (setting: Setting) => AsyncIterable<C
   },
   infer: (setting) =>
     inFolder(async function* (folder) {
-      const { config, batch, engine } = setting;
+      const { config, batch, engine, torch } = setting;
       const work = generatorWork(config, batch);
       const [ours, theirs] = [join(folder, 'ours.onnx'), join(folder, 'theirs.onnx')];
       await writeExport(config, ours);
-      const own = [onnxContestant('onnxruntime', ours, config, batch), contestantOf(engine, work)];
+      const own = [onnxContestant('onnxruntime', ours, config, batch, torch.threads), contestantOf(engine, work)];
       const tasks = [peerTask(setting, 'infer', work.flops!)];
       // The export computes in float32, whatever autocast is told.
       if (engine.precision === 'float32')
@@ -143,7 +143,9 @@ const races: Readonly<Record<PeerTaskName, (setting: Setting) => AsyncIterable<C
         });
       yield await raceOf(setting, { title: work.title, detail: work.detail, images: batch }, own, tasks, {
         late: () =>
-          existsSync(theirs) ? [onnxContestant("PyTorch's export, our runtime", theirs, config, batch)] : [],
+          existsSync(theirs)
+            ? [onnxContestant("PyTorch's export, our runtime", theirs, config, batch, torch.threads)]
+            : [],
       });
     }),
   faces: (setting) =>

@@ -7,7 +7,7 @@ import type { TrainConfig } from '../ts/train/options.js';
 import type { Engine } from './engines.js';
 import type { Contestant } from './measure.js';
 import { randomFaces } from './random.js';
-import { randomFeatures, vgg19 } from './works.js';
+import { cpuOnceOver, randomFeatures, vgg19 } from './works.js';
 
 /** Images of each class; more would only make the start longer. */
 const imagesEach = 8;
@@ -64,6 +64,7 @@ export function trainerContestant(
     name: engine.title,
     precision: engine.precision,
     warmUps,
+    ...(engine.name === 'cpu' ? { onceOver: cpuOnceOver } : {}),
     async enter() {
       await engine.use();
       trainer ??= await makeTrainer(config, featureWidth);

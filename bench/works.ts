@@ -35,12 +35,16 @@ export interface Prepared {
   dispose(): void;
 }
 
+/** tfjs's cpu backend may take minutes for what others do in milliseconds: its pace shows in one run. */
+export const cpuOnceOver = 1000;
+
 /** An engine at a piece of work. */
-export function contestantOf(engine: Engine, work: Work, extra: Partial<Contestant> = {}): Contestant {
+export function contestantOf(engine: Engine, work: Work): Contestant {
   let prepared: Prepared | undefined;
   return {
     name: engine.title,
     precision: engine.precision,
+    ...(engine.name === 'cpu' ? { onceOver: cpuOnceOver } : {}),
     ...(work.flops === undefined ? {} : { flops: work.flops }),
     async enter() {
       await engine.use();
@@ -51,7 +55,6 @@ export function contestantOf(engine: Engine, work: Work, extra: Partial<Contesta
       await engine.use();
       prepared?.dispose();
     },
-    ...extra,
   };
 }
 
@@ -102,7 +105,7 @@ export function trunkWork(config: TrainConfig, batch: number, forwardOnly = fals
   const trunk = denseTrunk(width, config);
   return {
     title: `Residual dense blocks, ${forwardOnly ? 'forward' : 'forward and backward'}, batch ${batch}`,
-    detail: `${config.blocks} blocks of ${config.denseBlocks} dense blocks of ${config.subBlocks} convolutions, ${width} channels, growth ${config.growth}, ${side}x${side}`,
+    detail: `${config.blocks} x ${config.denseBlocks} dense blocks of ${config.subBlocks} convolutions, ${width} channels, growth ${config.growth}, ${side}x${side}`,
     flops: (forwardOnly ? 1 : 3) * batch * trunkFlops(config, side, width),
     trains: !forwardOnly,
     prepare() {
