@@ -6,10 +6,11 @@ import { engineNames } from './engines.js';
 import { benchGeneration } from './generation.js';
 import { benchKernels } from './kernels.js';
 import { describeMachine, loadWarning, machineLine } from './machine.js';
-import { flags, listOf, oneOf, seconds, shortTurnMs, type BenchOptions } from './options.js';
+import { flags, listOf, oneOf, seconds, shortTurnMs, wholeNumber, type BenchOptions } from './options.js';
 import { save, tableOf } from './output.js';
 import { benchPeers, peerTasks, type PeersOptions, type PeerTaskName } from './peers.js';
 import { configurationIds } from './peers/configurations.js';
+import { benchPrecision } from './precision.js';
 import { benchStep } from './step.js';
 
 const description =
@@ -117,6 +118,11 @@ export function benchCommand(): { command: Command; chosen: Run } {
     new Option('--seconds <s>', 'for each kernel').default(0.1).argParser(seconds),
   ]).action((options: BenchOptions & Named & { only: string; seconds: number }) => {
     run = () => report(options.name ?? 'convs', benchConvs(options, options), { tables: false });
+  });
+  add('precision', 'losses of training in float32 and in bfloat16, from the same seed', [
+    new Option('--steps <n>', 'of each run').default(500).argParser(wholeNumber),
+  ]).action((options: Named & { steps: number }) => {
+    run = () => benchPrecision(options.name ?? 'precision', options.steps);
   });
   return { command, chosen: () => run!() };
 }
