@@ -104,7 +104,7 @@ export function benchCommand(): { command: Command; chosen: Run } {
     .addHelpText('after', peerExamples)
     .action((tasks: PeerTaskName[], options: PeersOptions & { rounds: number } & Named) => {
       const name = ['peers', ...(tasks.length < peerTasks.length ? tasks : []), options.network].join('-');
-      run = () => report(options.name ?? name, benchPeers(tasks, options, options));
+      run = () => report(options.name ?? name, benchPeers(tasks, options, options), { everyNote: true });
     });
   add('scaling', 'native training steps as the work grows', [flags.rounds(2), flags.precision(), flags.network()])
     .addArgument(new Argument('[axes...]', 'what grows').choices(axisTitles).default(axisTitles, axisTitles.join()))
@@ -155,7 +155,11 @@ async function* overview(): AsyncGenerator<Comparison> {
 const shortCpuFlops = 2e8;
 
 /** Prints tables as they come, then writes them all. */
-async function report(name: string, comparisons: AsyncIterable<Comparison>, { tables = true } = {}): Promise<void> {
+async function report(
+  name: string,
+  comparisons: AsyncIterable<Comparison>,
+  { tables = true, everyNote = false } = {},
+): Promise<void> {
   const machine = await describeMachine();
   console.log(machineLine(machine));
   const warning = loadWarning(machine);
@@ -164,8 +168,8 @@ async function report(name: string, comparisons: AsyncIterable<Comparison>, { ta
   const found: Comparison[] = [];
   const said = new Set<string>();
   for await (const comparison of comparisons) {
-    // What is said of every table is said once.
-    const notes = comparison.notes?.filter((note) => !said.has(note)) ?? [];
+    // What is said of every table is said once, but for trials: each table has its own.
+    const notes = comparison.notes?.filter((note) => everyNote || !said.has(note)) ?? [];
     for (const note of notes) said.add(note);
     if (tables) console.log(`${tableOf({ ...comparison, notes }, machine)}\n`);
     found.push(comparison);
