@@ -61,33 +61,20 @@ export function benchCommand(): { command: Command; chosen: Run } {
     if (unknown !== undefined) command.error(`error: unknown command '${unknown}'`);
     run = () => report('overview', overview());
   });
-  add('kernels', "parts of a training step: native and tfjs's own backends", [
-    flags.batch([1]),
-    flags.rounds(5),
-    flags.precision(),
-    flags.engines(engineNames),
-    flags.network(),
-  ]).action((options: BenchOptions & Named) => {
-    run = () => report(options.name ?? 'kernels', benchKernels(options, options));
-  });
-  add('step', 'training steps, from drawing a batch to reading the losses', [
-    flags.batch([1]),
-    flags.rounds(5),
-    flags.precision(),
-    flags.engines(engineNames),
-    flags.network(),
-  ]).action((options: BenchOptions & Named) => {
-    run = () => report(options.name ?? 'step', benchStep(options, options));
-  });
-  add('generation', "a generator's forward pass: onnxruntime, native, tfjs's own backends", [
-    flags.batch([1, 8, 32]),
-    flags.rounds(5),
-    flags.precision(),
-    flags.engines(engineNames),
-    flags.network(),
-  ]).action((options: BenchOptions & Named) => {
-    run = () => report(options.name ?? 'generation', benchGeneration(options, options));
-  });
+  for (const [name, text, batch, bench] of [
+    ['kernels', "parts of a training step: native and tfjs's own backends", [1], benchKernels],
+    ['step', 'training steps, from drawing a batch to reading the losses', [1], benchStep],
+    ['generation', "a generator's forward pass: onnxruntime, native, tfjs's own backends", [1, 8, 32], benchGeneration],
+  ] as const)
+    add(name, text, [
+      flags.batch([...batch]),
+      flags.rounds(5),
+      flags.precision(),
+      flags.engines(engineNames),
+      flags.network(),
+    ]).action((options: BenchOptions & Named) => {
+      run = () => report(options.name ?? name, bench(options, options));
+    });
   add('peers', 'PyTorch beside the native backend', [
     new Option('--python <path>', 'an interpreter that has PyTorch'),
     new Option('--peer <folder>', 'holds ecyclegan_torch.py'),

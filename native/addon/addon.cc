@@ -102,9 +102,7 @@ class Addon : public Napi::Addon<Addon> {
   // setPrecision(number): of the calls from now on, see Precision
   void SetPrecision(const Napi::CallbackInfo& info) {
     guarded(info.Env(), [&] {
-      const int number = info[0].As<Napi::Number>().Int32Value();
-      require(number == 0 || number == 1, "no precision has the number ", number);
-      const auto precision = static_cast<Precision>(number);
+      const Precision precision = precision_of(info[0].As<Napi::Number>().Int32Value());
       require(precision == Precision::float32 || supports_bfloat16(isa_), "the ", isa_,
               " kernels have no bfloat16 on this processor");
       precision_ = precision;

@@ -14,7 +14,7 @@ namespace rareface {
 
 using PlanHandle = std::shared_ptr<Plan>;
 
-// All methods are called on the JavaScript thread. Whatever else needs the host, or memory that a
+// For the JavaScript thread. Whatever else needs the host, or memory that a
 // plan works on, waits first.
 class Replays {
  public:

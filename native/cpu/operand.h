@@ -43,7 +43,7 @@ struct Bfloat16 {
   static Vec broadcast(const float* p) {
     std::int32_t bits;
     std::memcpy(&bits, p, sizeof bits);
-    return of_bits(bits - VecInt{});
+    return from_bits(bits - VecInt{});
   }
 
   static Vec add_product(Vec sum, Vec a, Vec b) {
@@ -52,8 +52,8 @@ struct Bfloat16 {
     return sum;
 #else
     const VecInt x = bits_of(a), y = bits_of(b);
-    sum += of_bits(x << 16) * of_bits(y << 16);
-    return sum + of_bits(x & kHigh) * of_bits(y & kHigh);
+    sum += from_bits(x << 16) * from_bits(y << 16);
+    return sum + from_bits(x & kHigh) * from_bits(y & kHigh);
 #endif
   }
 
@@ -83,7 +83,7 @@ struct Bfloat16 {
     return _mm512_castsi512_ps(
         _mm512_permutexvar_epi16(_mm512_load_si512(kHalves), _mm512_castps_si512(even)));
 #else
-    return of_bits(high_half(even) | (rounded(odd) & kHigh));
+    return from_bits(high_half(even) | (rounded(odd) & kHigh));
 #endif
   }
 
@@ -101,17 +101,6 @@ struct Bfloat16 {
     std::memcpy(&both, values, sizeof both);
     return both;
 #endif
-  }
-
-  static VecInt bits_of(Vec v) {
-    VecInt bits;
-    std::memcpy(&bits, &v, sizeof bits);
-    return bits;
-  }
-  static Vec of_bits(VecInt bits) {
-    Vec v;
-    std::memcpy(&v, &bits, sizeof v);
-    return v;
   }
 
 #if defined(__AVX512F__)

@@ -147,4 +147,16 @@ inline void transpose(Vec (&v)[kLanes]) {
   if constexpr (kLanes > 8) simd::transpose_step<8>(v);
 }
 
+inline VecInt bits_of(Vec v) {
+  VecInt bits;
+  std::memcpy(&bits, &v, sizeof bits);
+  return bits;
+}
+
+inline Vec from_bits(VecInt bits) {
+  Vec v;
+  std::memcpy(&v, &bits, sizeof v);
+  return v;
+}
+
 }  // namespace rareface::cpu

@@ -5,24 +5,11 @@
 #pragma once
 
 #include <cstdint>
-#include <cstring>
 #include <limits>
 
 #include "simd.h"
 
 namespace rareface::cpu {
-
-inline VecInt bits_of(Vec v) {
-  VecInt bits;
-  std::memcpy(&bits, &v, sizeof bits);
-  return bits;
-}
-
-inline Vec from_bits(VecInt bits) {
-  Vec v;
-  std::memcpy(&v, &bits, sizeof v);
-  return v;
-}
 
 inline Vec abs(Vec x) { return from_bits(bits_of(x) & 0x7fffffff); }
 inline Vec copy_sign(Vec magnitude, Vec sign) {

@@ -3,16 +3,6 @@
 #include "views.h"
 
 namespace rareface {
-namespace {
-
-Precision take_precision(Numbers& numbers) {
-  const std::int32_t number = numbers.take();
-  require(number == 0 || number == 1, "no precision has the number ", number);
-  return static_cast<Precision>(number);
-}
-
-}  // namespace
-
 Plan::Plan(std::span<const std::int32_t> calls, std::span<const double> attrs,
            const KernelList& list)
     : attrs_(attrs.begin(), attrs.end()) {
@@ -24,7 +14,7 @@ Plan::Plan(std::span<const std::int32_t> calls, std::span<const double> attrs,
             "no kernel has the number ", kernel);
     Step step{.kernel = &list.entries()[static_cast<std::size_t>(kernel)],
               .first_operand = operands_.size(),
-              .precision = take_precision(numbers),
+              .precision = precision_of(numbers.take()),
               .inputs = numbers.take_count(),
               .outputs = numbers.take_count(),
               .first_attr = attr,

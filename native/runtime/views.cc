@@ -4,6 +4,11 @@
 
 namespace rareface {
 
+Precision precision_of(std::int32_t number) {
+  require(number == 0 || number == 1, "no precision has the number ", number);
+  return static_cast<Precision>(number);
+}
+
 View take_view(Numbers& numbers) {
   View view;
   const std::int32_t dtype = numbers.take();

@@ -30,6 +30,9 @@ class Numbers {
   std::span<const std::int32_t> rest_;
 };
 
+// Throws where no precision has this number.
+Precision precision_of(std::int32_t number);
+
 // Reads dtype, rank, dims...; `data` stays null.
 View take_view(Numbers& numbers);
 

@@ -4,10 +4,9 @@ import { availableParallelism } from 'node:os';
 import { UserError } from '../base/errors.js';
 import { loadBinding, precisions, type Isa, type NativeBinding, type PlanHandle, type Precision } from './binding.js';
 import { Recorder, type SeenTensor } from './capture/recorder.js';
+import { dtypes, type NativeDType } from './dtypes.js';
 
-/** Number of each dtype on the native side; must match DType in native/runtime/kernel.h. */
-const dtypes = { float32: 0, int32: 1, bool: 2 } as const;
-export type NativeDType = keyof typeof dtypes;
+export { type NativeDType };
 
 interface TensorData {
   /** Native buffer; 0 for a string or complex tensor, whose values stay on the host. */

@@ -72,10 +72,12 @@ export class PerceptualFeatures implements StepFeatures {
       }
       each.push(features);
     }
-    const batch = this.stack.taps.map((_, tap) => {
-      const parts = each.map((features) => features[tap]!);
-      return parts.length === 1 ? parts[0]!.clone() : tf.concat(parts, 0);
-    });
+    const batch = this.stack.taps.map((_, tap) =>
+      tf.concat(
+        each.map((features) => features[tap]!),
+        0,
+      ),
+    );
     tf.dispose(notKept);
     return batch;
   }

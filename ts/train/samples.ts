@@ -26,11 +26,15 @@ export async function writeSamples(
     outputs: { y: trainer.networks.generatorAB.apply(params, x) },
   }));
   const translate: Translate = async (name, x) => (await runner.run({}, { x, params: trainer.params(name) })).outputs.y;
-  const rows = [
-    ...(await translations(translate, a, 'generatorAB', 'generatorBA', size, channels)),
-    ...(await translations(translate, b, 'generatorBA', 'generatorAB', size, channels)),
-  ];
-  runner.dispose();
+  let rows: Uint8Array[];
+  try {
+    rows = [
+      ...(await translations(translate, a, 'generatorAB', 'generatorBA', size, channels)),
+      ...(await translations(translate, b, 'generatorBA', 'generatorAB', size, channels)),
+    ];
+  } finally {
+    runner.dispose();
+  }
   const blank = new Uint8Array(size * size * channels).fill(255);
   const images = rows.flatMap((row) =>
     Array.from({ length: columns }, (_, i) => {

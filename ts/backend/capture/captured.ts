@@ -60,8 +60,8 @@ export class Captured<State extends TensorTree, Inputs extends TensorTree, Outpu
     const signature = `${this.backend.precision} ${signatureOf(state)} | ${signatureOf(inputs)}`;
     let recording = this.recordings.get(signature);
     if (!recording) {
-      const { program, faces, outputs, assemble } = trace(this.backend, this.step, state, inputs);
-      const { calls, attrs, arenaBytes, fixed } = compile(program, faces, (kernel) =>
+      const { program, ports, outputs, assemble } = trace(this.backend, this.step, state, inputs);
+      const { calls, attrs, arenaBytes, fixed } = compile(program, ports, (kernel) =>
         this.backend.kernelNumber(kernel),
       );
       const plan = this.backend.plan(calls, attrs);

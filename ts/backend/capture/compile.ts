@@ -1,3 +1,4 @@
+import { dtypes } from '../dtypes.js';
 import { withoutDeadCode } from './dead-code.js';
 import { encode } from './encode.js';
 import { inPlaceInputs } from './in-place.js';
@@ -28,10 +29,12 @@ export interface Compiled {
  * of all that lives in between. What is computed stays the same to the bit.
  * @param kernelNumber the native number of a kernel
  */
-export function compile(program: Program, faces: Interface, kernelNumber: (kernel: string) => number): Compiled {
-  const { inputs, state, newState, outputs } = faces;
+export function compile(program: Program, ports: Interface, kernelNumber: (kernel: string) => number): Compiled {
+  const { inputs, state, newState, outputs } = ports;
   const values = [...program.values];
   const calls = withoutDeadCode(program.calls, [...newState, ...outputs]);
+  const makers = makersOf(calls);
+  const lastUse = lastUses(calls);
   const places = new Map<number, Place>();
   let bindings = arena + 1;
   const bind = (value: number): void => {
@@ -39,17 +42,30 @@ export function compile(program: Program, faces: Interface, kernelNumber: (kerne
   };
   for (const value of [...inputs, ...state]) bind(value);
 
+  // Whether `value` can be written over `old`: nobody reads `old` after that, nor while its maker writes, unless in place.
+  const mayReplace = (old: number, value: number): boolean => {
+    const made = makers.get(value)!;
+    const last = lastUse.get(old) ?? -1;
+    if (last !== made) return last < made;
+    const call = calls[made]!;
+    const inPlace = inPlaceInputs(
+      call,
+      call.outputs.findIndex((operand) => operand.value === value),
+    );
+    return call.inputs.every((operand, i) => operand.value !== old || inPlace.includes(i));
+  };
+
   // New state: in the old one's memory where nobody misses the old, else copied there at the end.
   newState.forEach((value, i) => {
     const old = state[i]!;
     if (value === old) return;
-    if (!isMade(calls, value)) throw new Error('A captured function gave back an input as another part of its state.');
-    if (!places.has(value) && mayReplace(calls, old, value)) places.set(value, places.get(old)!);
+    if (!makers.has(value)) throw new Error('A captured function gave back an input as another part of its state.');
+    if (!places.has(value) && mayReplace(old, value)) places.set(value, places.get(old)!);
     else calls.push(copyOf(values, value, old));
   });
   // Outputs: computed in place, or copied if they are something else as well.
   for (const value of outputs) {
-    if (!places.has(value) && isMade(calls, value)) bind(value);
+    if (!places.has(value) && makers.has(value)) bind(value);
     else {
       const copy = values.push({ bytes: values[value]!.bytes }) - 1;
       calls.push(copyOf(values, value, copy));
@@ -68,25 +84,17 @@ export function compile(program: Program, faces: Interface, kernelNumber: (kerne
   return { ...encode(calls, plan.places, kernelNumber), arenaBytes: plan.arenaBytes, fixed };
 }
 
-const isMade = (calls: readonly Call[], value: number): boolean =>
-  calls.some((call) => call.outputs.some((output) => output.value === value));
-
-/** Whether `value` can be written over `old`: nobody reads `old` after that, nor while its maker writes, unless in place. */
-function mayReplace(calls: readonly Call[], old: number, value: number): boolean {
-  const made = calls.findIndex((call) => call.outputs.some((output) => output.value === value));
-  const last = lastUses(calls).get(old) ?? -1;
-  if (last !== made) return last < made;
-  const call = calls[made]!;
-  const output = call.outputs.findIndex((operand) => operand.value === value);
-  const readers = call.inputs.flatMap((operand, i) => (operand.value === old ? [i] : []));
-  return readers.every((i) => inPlaceInputs(call, output).includes(i));
+/** The first call that writes each value, by its position. */
+function makersOf(calls: readonly Call[]): Map<number, number> {
+  const makers = new Map<number, number>();
+  calls.forEach((call, at) => {
+    for (const { value } of call.outputs) if (!makers.has(value)) makers.set(value, at);
+  });
+  return makers;
 }
 
-/** The native number of bool, whose elements are bytes. */
-const bytesDType = 2;
-
-/** The call that copies one value's bytes into another's place. */
+/** The call that copies one value's bytes into another's place: as bool, whose elements are bytes. */
 function copyOf(values: readonly Value[], from: number, to: number): Call {
-  const operand = (value: number) => ({ value, dtype: bytesDType, dims: [values[from]!.bytes] });
+  const operand = (value: number) => ({ value, dtype: dtypes.bool, dims: [values[from]!.bytes] });
   return { kernel: 'Slice', precision: 0, inputs: [operand(from)], outputs: [operand(to)], attrs: [0] };
 }

@@ -16,7 +16,7 @@ export type StepFunction<State extends TensorTree, Inputs extends TensorTree, Ou
 
 export interface Trace<Outputs> {
   readonly program: Program;
-  readonly faces: Interface;
+  readonly ports: Interface;
   /** Shapes and dtypes of the outputs, in order. */
   readonly outputs: readonly { readonly shape: number[]; readonly dtype: NativeDType }[];
   /** Puts outputs together as the function does. */
@@ -39,18 +39,18 @@ export function trace<State extends TensorTree, Inputs extends TensorTree, Outpu
       const values = (tree: TensorTree) => tensorsOf(tree).map((tensor) => backend.recordedValue(tensor));
       const given = standInFor(backend, inputs);
       const old = standInFor(backend, state);
-      const faces = { inputs: values(given), state: values(old) };
+      const ports = { inputs: values(given), state: values(old) };
       const result = step(old, given);
       if (signatureOf(result.state) !== signatureOf(state))
         throw new Error('A captured step must give back a state of the same tensors as it was given.');
       const outputs = tensorsOf(result.outputs);
-      // Nothing of the tensors stays in it: each is numbered.
-      let count = 0;
-      const order = mapTensors(result.outputs, () => count++);
       traced = {
-        faces: { ...faces, newState: values(result.state), outputs: values(result.outputs) },
+        ports: { ...ports, newState: values(result.state), outputs: values(result.outputs) },
         outputs: outputs.map(({ shape, dtype }) => ({ shape: [...shape], dtype: dtype as NativeDType })),
-        assemble: (tensors) => fill(order, tensors),
+        assemble(tensors) {
+          let next = 0;
+          return mapTensors(result.outputs, () => tensors[next++]);
+        },
       };
     });
     return { program: recorder, ...traced! };
@@ -63,11 +63,3 @@ const standInFor = <Tree extends TensorTree>(backend: NativeBackend, tree: Tree)
     const info: TensorInfo = backend.makeOutput(shape, dtype as NativeDType);
     return tf.engine().makeTensorFromTensorInfo(info);
   });
-
-/** Replaces the numbers in a structure by the tensors of these numbers. */
-function fill<Tree>(node: Tree, tensors: readonly Tensor[]): Tree {
-  if (typeof node === 'number') return tensors[node] as Tree;
-  if (Array.isArray(node)) return node.map((child: unknown) => fill(child, tensors)) as Tree;
-  if (typeof node !== 'object' || node === null) return node;
-  return Object.fromEntries(Object.entries(node).map(([key, child]) => [key, fill(child as unknown, tensors)])) as Tree;
-}
