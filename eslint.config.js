@@ -11,8 +11,9 @@ const rooms = [
   ['backend'],
   ['ops'],
   ['data', 'models'],
-  ['onnx', 'report'],
-  ['augment', 'evaluate', 'filter', 'pretrain', 'train'],
+  ['classify', 'onnx', 'report'],
+  ['augment', 'filter', 'pretrain', 'train'],
+  ['evaluate'],
   ['cli'],
 ];
 

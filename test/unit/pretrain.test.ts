@@ -8,13 +8,13 @@ import type { FaceSet } from '../../ts/data/faces.js';
 import { syntheticFaces } from '../../ts/data/synthetic.js';
 import { loadFeatureNetwork } from '../../ts/models/feature-network.js';
 import { readWeights, writeWeights } from '../../ts/models/weights.js';
-import { TrainingBatches, targetOf } from '../../ts/pretrain/batches.js';
+import { TrainingBatches, targetOf } from '../../ts/classify/batches.js';
 import { evaluatePretrained } from '../../ts/pretrain/evaluate.js';
 import { chooseHoldout } from '../../ts/pretrain/holdout.js';
 import { pretrainDefaults, resolvePretrain, type PretrainConfig } from '../../ts/pretrain/options.js';
 import { pretrain } from '../../ts/pretrain/pretrain.js';
-import { oneCycle } from '../../ts/pretrain/train-network.js';
-import { crowdLabel } from '../../ts/pretrain/votes.js';
+import { oneCycle } from '../../ts/classify/train-classifier.js';
+import { crowdLabel } from '../../ts/data/votes.js';
 import { sharedFile } from '../helpers/shared.js';
 
 let folder: string;

@@ -59,6 +59,48 @@ export function groupEqual(pixels: Uint8Array, bytesEach: number): Int32Array {
   });
 }
 
+/** The images of each group of equal ones among `indices`, in the order of first appearance. */
+export function membersOfGroups({ groups }: Pick<FaceSet, 'groups'>, indices: ArrayLike<number>): number[][] {
+  const members = new Map<number, number[]>();
+  for (const i of Array.from(indices)) {
+    const group = members.get(groups[i]!);
+    if (group) group.push(i);
+    else members.set(groups[i]!, [i]);
+  }
+  return [...members.values()];
+}
+
+/** Some of the faces, in the order of `indices`, as a set of their own. */
+export function selectFaces(faces: FaceSet, indices: ArrayLike<number>): FaceSet {
+  const bytes = faces.size * faces.size * faces.channels;
+  const kept = Int32Array.from(indices);
+  const pixels = new Uint8Array(kept.length * bytes);
+  kept.forEach((i, n) => pixels.set(faces.pixels.subarray(i * bytes, (i + 1) * bytes), n * bytes));
+  const { usage, votes } = faces;
+  const columns = votes ? votes.length / faces.count : 0;
+  return {
+    ...faces,
+    count: kept.length,
+    pixels,
+    labels: Uint8Array.from(kept, (i) => faces.labels[i]!),
+    groups: Int32Array.from(kept, (i) => faces.groups[i]!),
+    ...(usage && { usage: Array.from(kept, (i) => usage[i]!) }),
+    ...(votes && {
+      votes: Float32Array.from({ length: kept.length * columns }, (_, at) => {
+        const row = Math.floor(at / columns);
+        return votes[kept[row]! * columns + (at - row * columns)]!;
+      }),
+    }),
+    source: (i) => faces.source(kept[i]!),
+  };
+}
+
+/** A digest of what faces are: pixels, labels and classes, in their order. */
+export function digestOfFaces({ pixels, labels, classNames, size, channels }: FaceSet): string {
+  const shape = JSON.stringify({ classNames, size, channels });
+  return createHash('sha256').update(shape).update(labels).update(pixels).digest('hex');
+}
+
 /**
  * The images of a class, in their order.
  * @param className in any case

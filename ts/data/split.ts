@@ -1,6 +1,6 @@
 import { expected, UserError } from '../base/errors.js';
 import { Philox } from '../base/random.js';
-import type { FaceSet } from './face-set.js';
+import { membersOfGroups, type FaceSet } from './face-set.js';
 
 export interface SplitOptions {
   /** How much to hold out: a fraction of every class, or so many images of every class. */
@@ -30,15 +30,9 @@ export function splitGroups(
   { holdout, seed, indices = Int32Array.from({ length: faces.count }, (_, i) => i) }: SplitOptions,
 ): Split {
   const wanted = wantedPerClass(faces, indices, holdout);
-  const members = new Map<number, number[]>();
-  for (const i of Array.from(indices)) {
-    const group = members.get(faces.groups[i]!);
-    if (group) group.push(i);
-    else members.set(faces.groups[i]!, [i]);
-  }
   const held: number[] = [];
   const trained: number[] = [];
-  for (const group of new Philox(seed, splitStream).shuffle([...members.values()])) {
+  for (const group of new Philox(seed, splitStream).shuffle(membersOfGroups(faces, indices))) {
     const counts = new Map<number, number>();
     for (const i of group) counts.set(faces.labels[i]!, (counts.get(faces.labels[i]!) ?? 0) + 1);
     const fits = [...counts].every(([label, count]) => count <= wanted[label]!);

@@ -29,13 +29,13 @@ const eps = 1e-5;
 /** He et al. 2015: keeps the variance through relu. */
 export const heNormal = (inputs: number): ParamSpec['init'] => ({ kind: 'normal', std: Math.sqrt(2 / (9 * inputs)) });
 
-/** A mask of dropout, inverted: [N, features] of 0 and 1 / (1 - rate). */
-export type DropoutMask = (features: Tensor2D) => Tensor2D;
-
 /** The form that is trained; batch normalisation goes by the batch's own statistics. */
 export interface TrainableClassifier extends Pick<Network<Tensor2D>, 'name' | 'params'> {
-  /** x [N, H, W, C] in [-1, 1] to logits [N, classes]. */
-  apply(params: Params, x: Tensor4D, dropout?: DropoutMask): Tensor2D;
+  /**
+   * x [N, H, W, C] in [-1, 1] to logits [N, classes].
+   * @param dropout an inverted mask of the pooled features: [N, channels of the last convolution] of 0 and 1 / (1 - rate)
+   */
+  apply(params: Params, x: Tensor4D, dropout?: Tensor2D): Tensor2D;
   /** Mean and variance over the batch of every convolution's output, first to last. */
   moments(params: Params, x: Tensor4D): { mean: Tensor1D; variance: Tensor1D }[];
 }
@@ -57,7 +57,7 @@ export function trainableClassifier(config: ConvClassifier): TrainableClassifier
     params: [...config.convs.flatMap(trainedParams), ...headParams(config)],
     apply(params, x, dropout) {
       const pooled = features(params, x);
-      return head(params, dropout ? tf.mul(pooled, dropout(pooled)) : pooled);
+      return head(params, dropout ? tf.mul(pooled, dropout) : pooled);
     },
     moments(params, x) {
       const found: { mean: Tensor1D; variance: Tensor1D }[] = [];

@@ -5,6 +5,8 @@ import { useEngine } from '../backend/engine.js';
 import { messageOf, UserError } from '../base/errors.js';
 import { makeParent, writeAtomic } from '../base/files.js';
 import { flagOf } from '../base/options.js';
+import { foldByMoments } from '../classify/fold-norms.js';
+import { trainClassifier } from '../classify/train-classifier.js';
 import { loadFaces } from '../data/faces.js';
 import { plainClassifier } from '../models/conv-classifier.js';
 import { featureMetadata } from '../models/feature-network.js';
@@ -14,11 +16,9 @@ import { writeWeights } from '../models/weights.js';
 import { describeScore, fileName, modelCard } from './card.js';
 import { loadOptions, scoreParams } from './evaluate.js';
 import type { PretrainEvents } from './events.js';
-import { foldByMoments } from './fold.js';
 import { chooseHoldout } from './holdout.js';
 import { pretrainDefaults, type PretrainConfig } from './options.js';
 import type { Score } from './score.js';
-import { trainNetwork } from './train-network.js';
 
 export interface PretrainResult {
   readonly file: string;
@@ -64,7 +64,7 @@ export async function pretrain(
     skipped: faces.skipped,
   });
 
-  const trained = await trainNetwork(shape, faces, split.train, steps, config, events);
+  const trained = await trainClassifier(shape, faces, split.train, { ...config, steps }, events);
   if (!trained) return undefined;
   const params = await foldByMoments(shape, trained.params, faces, split.train);
   const score = await scoreParams(shape, params, faces, split.holdout, events);

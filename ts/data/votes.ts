@@ -1,4 +1,4 @@
-import { ferPlusColumnOf, ferPlusColumns } from '../data/classes.js';
+import { ferPlusColumnOf, ferPlusColumns } from './classes.js';
 
 /** How many voted for each of `ferClasses`; votes for contempt, unknown and "not a face" are left out. */
 export function classVotes(votes: Float32Array, i: number): number[] {

@@ -4,21 +4,37 @@ import { setImmediate } from 'node:timers/promises';
 import { StepRunner } from '../backend/capture/step-runner.js';
 import { UserError } from '../base/errors.js';
 import { flagOf } from '../base/options.js';
+import { Philox } from '../base/random.js';
 import type { FaceSet } from '../data/faces.js';
 import { trainableClassifier, type ConvClassifier, type TrainableClassifier } from '../models/conv-classifier.js';
 import { downloadParams, uploadParams } from '../models/host-params.js';
 import { initialParams, type HostParams, type Params } from '../models/network.js';
 import { adamCoefficients, adamUpdate, type AdamOptions } from '../ops/adam.js';
 import { valueAndGrads } from '../ops/gradients.js';
-import { TrainingBatches, type TrainingBatch } from './batches.js';
-import type { PretrainEvents } from './events.js';
-import type { PretrainConfig } from './options.js';
+import { TrainingBatches, type BatchOptions, type TrainingBatch } from './batches.js';
+
+export interface ClassifierTraining extends BatchOptions {
+  readonly steps: number;
+  /** First part of the steps, done on images of half the side. */
+  readonly smallFraction: number;
+  /** Highest step size of Adam's one cycle. */
+  readonly learningRate: number;
+  /** Part of the pooled features that is left out at random. Default 0. */
+  readonly dropout?: number;
+}
+
+export interface TrainingEvents {
+  /** Stops after the step at hand. */
+  readonly signal?: AbortSignal;
+  /** `loss`: mean cross-entropy of the step. */
+  readonly onStep?: (step: number, loss: number) => void;
+}
 
 const adam = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 };
 /** Part of the steps over which the learning rate rises. */
 const warmup = 0.1;
-/** Stream of the seed for starting weights. */
-const weightStream = 42;
+/** Streams of the seed. */
+const streams = { weights: 42, dropout: 43 };
 
 /** Rises over the first tenth of the steps, then falls along a cosine to 0 (Smith & Topin 2018). */
 export function oneCycle(step: number, steps: number, highest: number): number {
@@ -28,30 +44,41 @@ export function oneCycle(step: number, steps: number, highest: number): number {
 }
 
 type State = { weights: Tensor[]; m: Tensor[]; v: Tensor[] };
-type Inputs = { images: Tensor4D; targets: Tensor2D; update: Tensor1D };
+type Inputs = { images: Tensor4D; targets: Tensor2D; update: Tensor1D; dropout?: Tensor2D };
 
-/** @returns params of {@link trainableClassifier}, or undefined where the signal came before the first step */
-export async function trainNetwork(
+/**
+ * Trains a classifier from random weights: cross-entropy, Adam, one cycle of the learning rate. The
+ * same seed gives the same weights.
+ * @param indices images to train on
+ * @returns params of {@link trainableClassifier}, or undefined where the signal came before the first step
+ * @throws UserError where the loss is no number any more
+ */
+export async function trainClassifier(
   shape: ConvClassifier,
   faces: FaceSet,
   indices: Int32Array,
-  steps: number,
-  config: PretrainConfig,
-  { signal, onStep }: PretrainEvents,
+  training: ClassifierTraining,
+  { signal, onStep }: TrainingEvents = {},
 ): Promise<{ params: HostParams; stepsDone: number } | undefined> {
+  const { steps, seed } = training;
   const network = trainableClassifier(shape);
   const names = network.params.map(({ name }) => name);
-  const batches = new TrainingBatches(faces, indices, config);
-  const weights = Object.values(uploadParams(initialParams(network, config.seed, weightStream)));
+  const batches = new TrainingBatches(faces, indices, training);
+  const weights = Object.values(uploadParams(initialParams(network, seed, streams.weights)));
   const zeros = () => weights.map((weight) => tf.zerosLike(weight));
   let state: State = { weights, m: zeros(), v: zeros() };
   const runner = new StepRunner((before: State, inputs: Inputs) => classifierStep(network, names, before, inputs));
+  const random = new Philox(seed, streams.dropout);
+  const features = shape.convs.at(-1)!.outputs;
   let step = 0;
   try {
     for (; step < steps && !signal?.aborted; step++) {
-      const batch = batches.next(step < Math.round(config.smallFraction * steps));
-      const learningRate = oneCycle(step, steps, config.learningRate);
-      const inputs = upload(batch, faces, { ...adam, learningRate, step: step + 1 });
+      const batch = batches.next(step < Math.round(training.smallFraction * steps));
+      const learningRate = oneCycle(step, steps, training.learningRate);
+      const inputs: Inputs = {
+        ...upload(batch, faces, { ...adam, learningRate, step: step + 1 }),
+        ...(training.dropout && { dropout: dropoutMask(random, [training.batchSize, features], training.dropout) }),
+      };
       const result = await runner.run(state, inputs);
       ({ state } = result);
       tf.dispose(inputs);
@@ -89,15 +116,21 @@ function upload(
   };
 }
 
+function dropoutMask(random: Philox, [n, features]: [number, number], rate: number): Tensor2D {
+  const kept = 1 / (1 - rate);
+  const mask = Float32Array.from({ length: n * features }, () => (random.uniform() < rate ? 0 : kept));
+  return tf.tensor2d(mask, [n, features]);
+}
+
 /** One step on the cross-entropy of a batch. */
 function classifierStep(
   network: TrainableClassifier,
   names: readonly string[],
   { weights, m, v }: State,
-  { images, targets, update }: Inputs,
+  { images, targets, update, dropout }: Inputs,
 ): { state: State; outputs: { loss: Scalar } } {
   const crossEntropy = (...params: Tensor[]): Scalar => {
-    const logits = network.apply(named(names, params), images);
+    const logits = network.apply(named(names, params), images, dropout);
     return tf.neg(tf.mean(tf.sum(tf.mul(targets, tf.logSoftmax(logits)), 1))) as Scalar;
   };
   const { value, grads } = valueAndGrads(crossEntropy, weights);
