@@ -43,7 +43,7 @@ const roomRules = rooms.flatMap((row, level) =>
 );
 
 export default defineConfig(
-  globalIgnores(['dist/', 'build/', 'build-*/', 'runs/', '.cache/', 'bench/results/']),
+  globalIgnores(['dist/', 'build/', 'build-*/', 'runs/', '.cache/', '.tensorflow/', 'bench/results/']),
   js.configs.recommended,
   {
     files: ['**/*.ts'],

@@ -5,7 +5,6 @@ import { dirname } from 'node:path';
 import { type Precision } from '../ts/backend/binding.js';
 import { useEngine } from '../ts/backend/engine.js';
 import { firstLineOf } from '../ts/base/errors.js';
-import { useTfjsNode } from './tfjs-node.js';
 
 export const engineNames = ['native', 'tfjs-node', 'wasm', 'cpu'] as const;
 export type EngineName = (typeof engineNames)[number];
@@ -19,13 +18,13 @@ export interface Engine {
   /** Whether it has the kernels that gradients need. */
   readonly trains: boolean;
   /** Makes it tfjs's current backend. */
-  use(): Promise<void>;
+  use(): Promise<unknown>;
 }
 
 /** Thrown messages tell what is missing. */
-const uses: Readonly<Record<EngineName, (precision: Precision) => Promise<void>>> = {
+const uses: Readonly<Record<EngineName, (precision: Precision) => Promise<unknown>>> = {
   native: (precision) => useEngine('native', precision),
-  'tfjs-node': useTfjsNode,
+  'tfjs-node': () => useEngine('tfjs-node'),
   wasm: useWasm,
   cpu: () => useEngine('cpu'),
 };

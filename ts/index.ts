@@ -14,7 +14,15 @@
  */
 export { UserError } from './base/errors.js';
 export { StepRunner } from './backend/capture/step-runner.js';
-export { useEngine, engines, precisions, type EngineName, type Precision } from './backend/engine.js';
+export {
+  useEngine,
+  engineChoices,
+  engines,
+  precisions,
+  type EngineChoice,
+  type EngineName,
+  type Precision,
+} from './backend/engine.js';
 
 // Data
 export { facesOfClass, loadFaces, type FaceSet, type LoadOptions, type Usage } from './data/faces.js';

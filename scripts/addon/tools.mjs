@@ -24,7 +24,7 @@ const packageManagers = [
   { ids: /arch/, command: 'pacman -S --needed base-devel cmake' },
 ];
 
-function installCommand() {
+export function installCommand() {
   let release = '';
   try {
     release = readFileSync('/etc/os-release', 'utf8');

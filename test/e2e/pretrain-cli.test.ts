@@ -96,7 +96,7 @@ test('help names every option with its default, and gives examples', async () =>
   for (const flag of ['--data', '--ferplus', '--epochs', '--small-fraction', '--width', '--holdout', '--evaluate'])
     expect(help).toContain(flag);
   expect(help).toMatch(/--batch-size <number>\s+images a step \(default: 64\)/);
-  expect(help).toContain('--engine <native|cpu>');
+  expect(help).toContain('--engine <auto|native|tfjs-node-gpu|tfjs-node|cpu>');
   expect(help).toMatch(/--skip-bad {2,}skip/);
   expect(help).not.toContain('--no-skip-bad');
   expect(help).toContain('Examples:');
@@ -113,7 +113,10 @@ describe('a mistake is one line', () => {
     [['--epochs', 'two'], /a number above 0, at most 10000 for epochs \(--epochs\) but received 'two'/],
     [['--data'], /argument missing/],
     [['--data', 'none.csv'], /^Cannot read the data none\.csv: ENOENT/],
-    [['--engine', 'gpu'], /one of native, cpu for engine \(--engine\) but received 'gpu'/],
+    [
+      ['--engine', 'gpu'],
+      /one of auto, native, tfjs-node-gpu, tfjs-node, cpu for engine \(--engine\) but received 'gpu'/,
+    ],
     [['--out', 'net.bin'], /ends in \.safetensors for out \(--out\) but received 'net\.bin'/],
     [['--ferplus', 'votes.csv'], /votes\.csv want a csv of FER2013 as data, not synthetic/],
     [['--evaluate', 'none.safetensors'], /^Cannot read the weights none\.safetensors: ENOENT/],

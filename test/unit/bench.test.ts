@@ -21,7 +21,7 @@ import { benchPeers } from '../../bench/peers.js';
 import { configurationsOf, fastestOf, probeLines, type Probe } from '../../bench/peers/configurations.js';
 import { fastestPeer } from '../../bench/peers/race.js';
 import { TorchProcess, type TorchSettings } from '../../bench/peers/torch-process.js';
-import { isSame } from '../../bench/tfjs-node.js';
+import { isSame } from '../../ts/backend/tfjs-node/pads.js';
 import { parseArguments } from '../../ts/cli/arguments.js';
 import { presets } from '../../ts/train/presets.js';
 

@@ -78,8 +78,10 @@ describe('errors name the option, what was expected and what came', () => {
     [{ flip: 'yes' }, "true or false for flip (--flip) but received 'yes'"],
     [{ maxMinutes: 0 }, 'a number above 0 for maxMinutes (--max-minutes)'],
     [{ labelFlip: 0.9 }, 'a number between 0 and 0.5 for labelFlip (--label-flip)'],
-    [{ engine: 'gpu' }, "one of native, cpu for engine (--engine) but received 'gpu'"],
+    [{ engine: 'gpu' }, "one of auto, native, tfjs-node-gpu, tfjs-node, cpu for engine (--engine) but received 'gpu'"],
     [{ precision: 'float16' }, "one of float32, bfloat16 for precision (--precision) but received 'float16'"],
+    [{ engine: 'wasm' }, "tfjs's wasm backend cannot train"],
+    [{ engine: 'webgpu' }, "tfjs's webgpu backend cannot train"],
     [{ precision: 'bfloat16', engine: 'cpu' }, 'float32 with --engine cpu for precision (--precision)'],
     [{ from: 'Happy', to: 'happy' }, "another class than --from Happy for to (--to) but received 'happy'"],
     [{ epochsFlat: 0, epochsDecay: 0 }, 'at least 1 epoch together with epochsDecay for epochsFlat (--epochs-flat)'],
@@ -106,13 +108,14 @@ describe('errors name the option, what was expected and what came', () => {
   });
 });
 
-test('a resumed run may change limits alone, and does not inherit them', () => {
+test('a resumed run may change limits, which it does not inherit, and the engine', () => {
   const config = { ...presets.quick, maxSteps: 10 };
   expect(resumeConfig(config, {}).maxSteps).toBeNull();
   expect(resumeConfig(config, { maxSteps: 20, checkpointEvery: 7 })).toMatchObject({
     maxSteps: 20,
     checkpointEvery: 7,
   });
+  expect(resumeConfig(config, { engine: 'tfjs-node' }).engine).toBe('tfjs-node');
   expect(() => resumeConfig(config, { seed: 3 })).toThrow(/--seed cannot change when a run is resumed/);
   expect(() => resumeConfig(config, { precision: 'bfloat16' })).toThrow(/--precision cannot change when a run is/);
   expect(() => resumeConfig(config, { maxSteps: -1 })).toThrow(/--max-steps/);

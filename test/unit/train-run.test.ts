@@ -13,6 +13,7 @@ import { resolveConfig } from '../../ts/train/config.js';
 import { exportGenerator } from '../../ts/train/export-generator.js';
 import type { TrainConfig } from '../../ts/train/options.js';
 import { readMetrics, type MetricsLine } from '../../ts/train/metrics.js';
+import { readRunConfig } from '../../ts/train/run-folder.js';
 import { setUp } from '../../ts/train/setup.js';
 import { trainCycleGan, type RunStart } from '../../ts/train/train.js';
 import { tinyRun, writeTinyFaces } from '../helpers/tiny-run.js';
@@ -213,6 +214,17 @@ describe('a run that is stopped', () => {
     await fs.rm(metrics);
     await fs.mkdir(metrics);
     await expect(trainCycleGan(config, { resume: run })).rejects.toThrow(/^Cannot read .*metrics\.jsonl: EISDIR/);
+  });
+
+  test('goes on on another engine, and says what that changes', async () => {
+    const run = await halfRun();
+    const warnings: string[] = [];
+    const onWarning = (text: string) => warnings.push(text);
+    const result = await trainCycleGan({ ...config, engine: 'cpu', maxSteps: 13 }, { resume: run, onWarning });
+    expect(result.step).toBe(13);
+    expect(warnings[0]).toMatch(/^The run was begun on the engine native\. On cpu its numbers differ by rounding/);
+    expect((await readRunConfig(run)).engine).toBe('native');
+    await useEngine('native');
   });
 
   test('does not resume with another option, or from nothing', async () => {

@@ -10,6 +10,8 @@ export interface Option<Schema extends z.ZodType = z.ZodType> {
   readonly open?: string;
   /** What stands for its value in the help: `--out <file>`; left out: number, text or the like. */
   readonly placeholder?: string;
+  /** What an error says, whole, of values that might be expected to work and do not. */
+  readonly refusals?: Readonly<Record<string, string>>;
 }
 
 /** Options by name. The flag of `lambdaCycle` is `--lambda-cycle`. */
@@ -85,8 +87,13 @@ export function checkNames(options: Options, settings: object, where = ''): void
 }
 
 /** @throws UserError naming the option, what was expected and what came */
-export function checkOption<Value>(name: string, { schema, expects }: Option<z.ZodType<Value>>, value: unknown): Value {
+export function checkOption<Value>(
+  name: string,
+  { schema, expects, refusals = {} }: Option<z.ZodType<Value>>,
+  value: unknown,
+): Value {
   const { success, data } = schema.safeParse(value);
+  if (typeof value === 'string' && Object.hasOwn(refusals, value)) throw new UserError(refusals[value]!);
   if (!success) throw expected(`${name} (${flagOf(name)})`, expects, value);
   return data;
 }

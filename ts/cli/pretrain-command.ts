@@ -57,6 +57,7 @@ async function measure(weights: string, config: PretrainConfig): Promise<void> {
         evaluatePretrained(
           { ...config, weights },
           {
+            onEngine: say,
             onReading: showReading,
             onScoring(images, of) {
               bar ??= progressBar('Measuring', of, 'images');
@@ -85,6 +86,7 @@ async function train(config: PretrainConfig): Promise<PretrainResult | undefined
       (signal) =>
         pretrain(config, {
           signal,
+          onEngine: say,
           onReading: showReading,
           onStart({ images, heldOut, steps, weights, skipped }) {
             say(

@@ -59,7 +59,7 @@ export async function trainCommand(args: readonly string[]): Promise<void> {
   const settings = settingsOf(options, parsed);
   if (resume === undefined) {
     const config = await resolveConfig({ preset, file, settings });
-    if (dry) printDryRun(config, await dryRun(config));
+    if (dry) printDryRun(await dryRun(config, { onEngine: say }));
     else report(config, await train(config));
     return;
   }
@@ -85,6 +85,7 @@ async function train(config: TrainConfig, resume?: string): Promise<TrainResult>
         trainCycleGan(config, {
           signal,
           ...(resume === undefined ? {} : { resume }),
+          onEngine: say,
           onReading: showReading,
           onStart(start) {
             say(...describe(start));
@@ -129,8 +130,9 @@ function report(config: TrainConfig, { folder, step, totalSteps, stopped }: Trai
   process.stdout.write(`${lines.join('\n')}\n`);
 }
 
-function printDryRun(config: TrainConfig, plan: DryRun): void {
-  const { networks, classA, classB, imagesA, imagesB, totalSteps, stepsPerEpoch, secondsPerStep, peakBytes } = plan;
+function printDryRun(plan: DryRun): void {
+  const { config, networks, classA, classB, imagesA, imagesB, totalSteps, stepsPerEpoch, secondsPerStep, peakBytes } =
+    plan;
   const minutes = (secondsPerStep * totalSteps) / 60;
   const lines = [
     JSON.stringify(config, null, 2),

@@ -1,6 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
-import type { EngineName } from '../backend/engine.js';
-import { useEngine } from '../backend/engine.js';
+import { useEngine, type EngineChoice } from '../backend/engine.js';
 import { UserError } from '../base/errors.js';
 import { loadFaces, type FaceSet, type LoadOptions } from '../data/faces.js';
 import { plainClassifier, type ConvClassifier } from '../models/conv-classifier.js';
@@ -22,7 +21,7 @@ export interface EvaluateOptions {
   skipBad: boolean;
   holdout: number | null;
   seed: number;
-  engine: EngineName;
+  engine: EngineChoice;
   /** Measure on so many of the held-out images, evenly chosen. Default: all. */
   limit?: number;
 }
@@ -33,7 +32,7 @@ export interface EvaluateOptions {
  */
 export async function evaluatePretrained(
   options: EvaluateOptions,
-  events: Pick<PretrainEvents, 'onReading' | 'onScoring'> = {},
+  events: Pick<PretrainEvents, 'onEngine' | 'onReading' | 'onScoring'> = {},
 ): Promise<{ score: Score; accuracy: string; skipped: readonly string[] }> {
   const { params: stored, metadata } = await readWeights(options.weights);
   const filter = stored['conv1_1.filter']?.shape;
@@ -50,7 +49,7 @@ export async function evaluatePretrained(
       );
   const shape = vgg19Classifier({ width, channels, classes: head[1]! });
   const params = checkParams(plainClassifier(shape), stored, options.weights);
-  await useEngine(options.engine);
+  await useEngine(options.engine, 'float32', { onChosen: (note) => events.onEngine?.(note) });
   const faces = await loadFaces(loadOptions({ ...options, size, channels }, events));
   const classes = JSON.stringify(faces.classNames);
   if ((metadata['classes'] ?? classes).toLowerCase() !== classes.toLowerCase() || head[1] !== faces.classNames.length)

@@ -1,5 +1,7 @@
 /** What a command hears of while it works. */
 export interface PretrainEvents {
+  /** One line on the engine that auto chose. */
+  onEngine?(note: string): void;
   /** Stops after the step at hand; what was learnt so far is written. */
   signal?: AbortSignal;
   onReading?: (rows: number) => void;

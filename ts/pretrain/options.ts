@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { engines } from '../backend/engine.js';
+import { engineOption } from '../backend/engine.js';
 import { expected } from '../base/errors.js';
 import {
   belowOne,
@@ -38,7 +38,7 @@ export const pretrainOptions = {
   learningRate: positive("highest step size of Adam's one cycle", 1),
   labelSmoothing: belowOne('part of every target that is spread over all classes'),
   seed: whole(0, 0xffffffff, 'the same seed gives the same network'),
-  engine: choice(engines, 'where the arithmetic happens'),
+  engine: engineOption,
   precision: choice(['float16', 'float32'], 'numbers in the file'),
   out: maybe(
     {

@@ -40,11 +40,12 @@ export interface PretrainResult {
  * @throws UserError for bad data, with nothing written, or a file that cannot be written
  */
 export async function pretrain(
-  config: PretrainConfig,
+  given: PretrainConfig,
   events: PretrainEvents = {},
 ): Promise<PretrainResult | undefined> {
+  const engine = await useEngine(given.engine, 'float32', { onChosen: (note) => events.onEngine?.(note) });
+  const config: PretrainConfig = { ...given, engine };
   const file = config.out ?? `faces-vgg19-w${Math.round(100 * config.width)}.safetensors`;
-  await useEngine(config.engine);
   const faces = await loadFaces(loadOptions(config, events));
   const split = chooseHoldout(faces, config.holdout, config.seed);
   if (split.holdout.length === 0 || split.train.length < config.batchSize)

@@ -33,6 +33,9 @@ export function validateConfig(candidate: Readonly<Record<string, unknown>>): Tr
   return config;
 }
 
+/** What another sitting of a run may change: on another engine it goes on as well, but for rounding. */
+const changeable: readonly string[] = [...sittingOptions, 'engine' satisfies keyof TrainConfig];
+
 /**
  * The configuration of another sitting of a run.
  * @param settings options that may change, and others as the run has them
@@ -42,10 +45,10 @@ export function resumeConfig(config: TrainConfig, settings: Readonly<Record<stri
   const changes = given(settings);
   for (const [name, value] of Object.entries(changes)) {
     const same = JSON.stringify(value) === JSON.stringify(config[name as keyof TrainConfig]);
-    if (!same && !(sittingOptions as readonly string[]).includes(name))
+    if (!same && !changeable.includes(name))
       throw new UserError(
         `${flagOf(name)} cannot change when a run is resumed: it is part of the run's config.json. ` +
-          `May change: ${sittingOptions.map(flagOf).join(', ')}.`,
+          `May change: ${changeable.map(flagOf).join(', ')}.`,
       );
   }
   // Limits belong to the sitting that set them.
@@ -65,7 +68,7 @@ function checkTogether(config: TrainConfig): void {
       '0 where lambdaCycle, which scales it, is 0',
       config.lambdaIdentity,
     );
-  if (config.precision !== 'float32' && config.engine !== 'native')
+  if (config.precision !== 'float32' && config.engine !== 'native' && config.engine !== 'auto')
     throw expected('precision (--precision)', `float32 with --engine ${config.engine}`, config.precision);
   // Each of `layers` halvings needs room for the two 4x4 convolutions of stride 1 that follow.
   const smallest = 2 ** config.discriminatorLayers * 3;

@@ -1,10 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { TrainConfig } from './options.js';
-import { setUp } from './setup.js';
+import { setUp, type SetupEvents } from './setup.js';
 import { networkNames, type NetworkName } from './step.js';
 
 /** What a run would be. */
 export interface DryRun {
+  /** With the engine that auto chose. */
+  readonly config: TrainConfig;
   readonly classA: string;
   readonly classB: string;
   readonly imagesA: number;
@@ -23,8 +25,8 @@ export interface DryRun {
 const trials = 4;
 
 /** Loads a run's data and networks, tries a few steps and writes nothing. @throws UserError as trainCycleGan does */
-export async function dryRun(config: TrainConfig): Promise<DryRun> {
-  const setup = await setUp(config);
+export async function dryRun(config: TrainConfig, events: SetupEvents = {}): Promise<DryRun> {
+  const setup = await setUp(config, events);
   const { trainer, skipped } = setup;
   try {
     const seconds: number[] = [];
@@ -39,6 +41,7 @@ export async function dryRun(config: TrainConfig): Promise<DryRun> {
     const { peakBytes } = tf.memory() as { peakBytes?: number };
     const { networks, sizes, schedule, classA, classB, images } = trainer;
     return {
+      config: setup.config,
       classA,
       classB,
       imagesA: images.a,

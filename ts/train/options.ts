@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { engines, precisions } from '../backend/engine.js';
+import { engineOption, precisions } from '../backend/engine.js';
 import {
   belowOne,
   choice,
@@ -91,7 +91,7 @@ export const optionGroups = {
       'the classes',
     ),
     runs: folder('folder that holds the run folders'),
-    engine: choice(engines, 'where the arithmetic happens'),
+    engine: engineOption,
     capture: toggle('replay the training step as one recorded call (native engine; the same bits, faster)'),
     precision: choice(precisions, 'what products round their factors to; bfloat16: faster where the processor has it'),
     maxSteps: maybe(whole(1, 1e12, 'stop, with a checkpoint, at this step')),

@@ -4,8 +4,18 @@ import type { TrainConfig } from './options.js';
 import { PerceptualFeatures } from './perceptual-features.js';
 import { Trainer } from './trainer.js';
 
+/** What a set-up tells while it goes on. */
+export interface SetupEvents {
+  /** One line on the engine that auto chose. */
+  onEngine?(note: string): void;
+  /** Rows of a csv read so far. */
+  onReading?(rows: number): void;
+}
+
 /** A trainer with what it stands on. */
 export interface Setup {
+  /** The configuration, with the engine that auto chose. */
+  readonly config: TrainConfig;
   readonly trainer: Trainer;
   /** Bad rows and files of the data, one line each. */
   readonly skipped: readonly string[];
@@ -14,16 +24,18 @@ export interface Setup {
 
 /**
  * Chooses the engine and loads what a configuration names: data, feature network, networks at their start.
- * @param onReading told how many rows or files were read so far
+ * @param events told how many rows or files were read so far, and which engine auto chose
  * @throws UserError naming what is missing or does not fit
  */
-export async function setUp(config: TrainConfig, onReading?: (rows: number) => void): Promise<Setup> {
-  await useEngine(config.engine, config.precision);
-  const faces = await loadFaces({ ...config, ...(onReading ? { onProgress: onReading } : {}) });
+export async function setUp(given: TrainConfig, events: SetupEvents = {}): Promise<Setup> {
+  const engine = await useEngine(given.engine, given.precision, { onChosen: (note) => events.onEngine?.(note) });
+  const config: TrainConfig = { ...given, engine };
+  const faces = await loadFaces({ ...config, onProgress: (rows) => events.onReading?.(rows) });
   const features = await PerceptualFeatures.load(config);
   try {
     const trainer = new Trainer(config, faces, features);
     return {
+      config,
       trainer,
       skipped: faces.skipped,
       dispose() {

@@ -21,7 +21,7 @@ import { makeRunFolder, readRunConfig, removeTemporaries, runFiles } from './run
 import { writeRunReport } from './run-report.js';
 import { writeSamples } from './samples.js';
 import type { NetworkName } from './step.js';
-import { setUp } from './setup.js';
+import { setUp, type SetupEvents } from './setup.js';
 import type { Trainer } from './trainer.js';
 
 /** What is known of a run before its first step. */
@@ -44,10 +44,8 @@ export interface RunStart {
 }
 
 /** What a run tells while it goes on. */
-export interface TrainEvents {
+export interface TrainEvents extends SetupEvents {
   onStart?(start: RunStart): void;
-  /** Rows of a csv read so far. */
-  onReading?(rows: number): void;
   onStep?(step: number): void;
   onMetrics?(line: MetricsLine): void;
   onWarning?(text: string): void;
@@ -82,10 +80,17 @@ export interface TrainResult {
  */
 export async function trainCycleGan(config: TrainConfig, options: TrainOptions = {}): Promise<TrainResult> {
   const point = options.resume === undefined ? undefined : resumePoint(options.resume);
-  if (point) resumeConfig(await readRunConfig(point.run), config);
-  const setup = await setUp(config, (rows) => options.onReading?.(rows));
+  const begun = point && (await readRunConfig(point.run));
+  if (begun) resumeConfig(begun, config);
+  const setup = await setUp(config, options);
   try {
-    const run = await Run.open(config, options, setup.trainer, point);
+    const { engine } = setup.config;
+    if (begun && begun.engine !== engine)
+      options.onWarning?.(
+        `The run was begun on the engine ${begun.engine}. On ${engine} its numbers differ by rounding ` +
+          'from those that it would have had.',
+      );
+    const run = await Run.open(setup.config, options, setup.trainer, point);
     run.announce(setup.skipped);
     return await run.train();
   } finally {

@@ -1,43 +1,5 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { KernelConfig, NamedTensorInfoMap, Tensor4D, TensorInfo } from '@tensorflow/tfjs-core';
-import { createRequire } from 'node:module';
-import { registerGradients } from '../ts/backend/gradients.js';
-import { firstLineOf } from '../ts/base/errors.js';
-
-const packageName = '@tensorflow/tfjs-node';
-let opened = false;
-
-/**
- * Makes tfjs-node (libtensorflow) tfjs's current backend. It is no dependency of this project: it
- * counts where a user has it, in node_modules or along NODE_PATH.
- * @throws Error saying how to get it
- */
-export async function useTfjsNode(): Promise<void> {
-  if (!opened) {
-    const require = createRequire(import.meta.url);
-    try {
-      require.resolve(packageName);
-    } catch {
-      throw new Error(
-        `${packageName} is not installed (npm install --no-save ${packageName}, or name its node_modules in NODE_PATH)`,
-      );
-    }
-    const warns = !tf.env().getBool('PROD');
-    try {
-      // Else it tells of each kernel that both its copy of tfjs and ours have.
-      tf.env().set('PROD', true);
-      require(packageName);
-    } catch (error) {
-      throw new Error(`${packageName} does not load (${firstLineOf(error)})`, { cause: error });
-    } finally {
-      tf.env().set('PROD', !warns);
-    }
-    registerGradients();
-    for (const name of padded) takePads(name);
-    opened = true;
-  }
-  await tf.setBackend('tensorflow');
-}
 
 /** Kernels to which tfjs passes a convolution's pad. */
 const padded = ['Conv2D', 'FusedConv2D', 'Conv2DBackpropInput', 'Conv2DBackpropFilter'] as const;
@@ -46,6 +8,10 @@ const padded = ['Conv2D', 'FusedConv2D', 'Conv2DBackpropInput', 'Conv2DBackpropF
  * tfjs-node refuses a pad given as a number. What TensorFlow calls "same" is used where it is the
  * same, as a user would write it; elsewhere zeros are put around the images first.
  */
+export function takeNumberedPads(): void {
+  for (const name of padded) takePads(name);
+}
+
 function takePads(name: (typeof padded)[number]): void {
   const config = tf.getKernel(name, 'tensorflow');
   tf.unregisterKernel(name, 'tensorflow');

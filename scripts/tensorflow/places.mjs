@@ -1,0 +1,39 @@
+// Where TensorFlow is set up, and the record of what was.
+import { lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { root } from '../addon/record.mjs';
+
+/** Holds a folder for each kind (cpu, gpu) with its own node_modules. ts/backend/tfjs-node/places.ts looks there. */
+export const tensorflowFolder = () => resolve(process.env.RAREFACE_TENSORFLOW ?? join(root, '.tensorflow'));
+
+/** Written last: what has no record is not whole. */
+export function writeRecord(folder, record) {
+  writeFileSync(join(folder, 'setup.json'), `${JSON.stringify(record, null, 2)}\n`);
+}
+
+export function readRecord(folder) {
+  try {
+    return JSON.parse(readFileSync(join(folder, 'setup.json'), 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Bytes of all files in a folder. */
+export function sizesOf(folder) {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile())
+    .reduce((sum, entry) => sum + lstatSync(join(entry.parentPath ?? entry.path, entry.name)).size, 0);
+}
+
+export const megabytes = (bytes) => `${Math.round(bytes / 1e6)} MB`;
+
+/** What was set up, and how large it is. */
+export function describe(folder) {
+  const { packageName, version, wheelBytes, checked } = readRecord(folder);
+  const libraries = sizesOf(join(folder, 'node_modules', packageName, 'deps'));
+  const library = version
+    ? `libtensorflow ${version} (wheel ${megabytes(wheelBytes)}, kept; unpacked`
+    : "the official installer's libtensorflow (";
+  return `${packageName} with ${library} ${megabytes(libraries)}) in ${dirname(folder)}, ${megabytes(sizesOf(folder))} in all; ${checked}`;
+}
