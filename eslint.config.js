@@ -12,6 +12,7 @@ const rooms = [
   ['ops'],
   ['data', 'models'],
   ['classify', 'onnx', 'report'],
+  ['embed'],
   ['augment', 'filter', 'pretrain', 'train'],
   ['evaluate'],
   ['cli'],

@@ -46,6 +46,13 @@ export { featuresOf, perceptualLoss, type FeatureStack } from './ops/perceptual-
 export { reflectPad } from './ops/reflect-pad.js';
 export { residualDenseBlock, type DenseBlockOptions } from './ops/residual-dense-block.js';
 
+// Filter
+export { filterFaces, type FilterResult } from './filter/filter.js';
+export { type FilterEvents } from './filter/events.js';
+export { filterPresets, resolveFilter, type FilterConfig, type FilterPreset } from './filter/options.js';
+export { findLabelNoise, type LabelNoise, type NoiseMethod } from './filter/confident-learning.js';
+export { openEmbedder, type Embedder, type Embeddings } from './embed/embedder.js';
+
 // Train, export, augment
 export { resolveConfig, resumeConfig, type ConfigSources } from './train/config.js';
 export { type TrainConfig, type TrainSettings } from './train/options.js';

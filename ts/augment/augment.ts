@@ -3,17 +3,20 @@ import { join } from 'node:path';
 import { stringify } from 'csv-stringify/sync';
 import { messageOf, UserError } from '../base/errors.js';
 import { writeAtomic } from '../base/files.js';
+import { checkFree, OutputFolder } from '../base/output-folder.js';
 import { timeStamp } from '../base/time.js';
 import { openGenerator, type GeneratorSession } from '../onnx/session.js';
 import { imageGrid } from '../report/image-grid.js';
 import { augmentDefaults, checkOptions, type AugmentOptions } from './options.js';
-import { checkFree, manifestName, OutputFolder } from './output-folder.js';
 import { toImages, toInput } from './pixels.js';
 import { planFaces, type Plan } from './plan.js';
 import { renderSource } from './sources.js';
 import { openWriter, type Written } from './writers.js';
 
 export { type AugmentOptions, type AugmentStart, type Format } from './options.js';
+
+/** The file that every output folder holds. */
+const manifestName = 'manifest.csv';
 
 export interface AugmentResult {
   readonly out: string;
@@ -34,14 +37,14 @@ export interface AugmentResult {
 export async function augment(options: AugmentOptions): Promise<AugmentResult> {
   const { force = augmentDefaults.force, signal } = options;
   checkOptions(options);
-  if (options.out !== undefined) await checkFree(options.out, force);
+  if (options.out !== undefined) await checkFree(options.out, { force, marker: manifestName });
   const session = await openGenerator(options.onnx, options);
   try {
     const plan = await planFaces(options, session);
     signal?.throwIfAborted();
     const { className } = plan;
     const out = options.out ?? join('augmented', `${timeStamp(new Date())}-${className.toLowerCase()}`);
-    const folder = await OutputFolder.open(out, force);
+    const folder = await OutputFolder.open(out, { force, marker: manifestName });
     try {
       options.onStart?.({ notes: plan.notes, skipped: plan.faces.skipped });
       const start = performance.now();

@@ -19,6 +19,9 @@ export function usageOf(name: string): Usage | undefined {
   return Object.hasOwn(usages, name) ? usages[name] : undefined;
 }
 
+/** 'public' as "PublicTest". */
+export const usageNameOf = (usage: Usage): string => usageNames.find((name) => usages[name] === usage)!;
+
 /** Labelled square face images on the host. */
 export interface FaceSet {
   /** Side in pixels. */
@@ -36,6 +39,10 @@ export interface FaceSet {
   readonly usage?: readonly Usage[];
   /** [count, 10]: how many voted for each of `ferPlusColumns`, where FER+ votes were given. */
   readonly votes?: Float32Array;
+  /** Of a csv: the line of each image; the header is line 1. */
+  readonly lines?: readonly number[];
+  /** Of image files: the path of each. */
+  readonly files?: readonly string[];
   /** Where image i comes from, e.g. "fer2013.csv.gz line 18", "faces/happy/a.png", "synthetic 12". */
   source(i: number): string;
   /** With skipBad: one line for each row or file that was left out. */
@@ -76,7 +83,7 @@ export function selectFaces(faces: FaceSet, indices: ArrayLike<number>): FaceSet
   const kept = Int32Array.from(indices);
   const pixels = new Uint8Array(kept.length * bytes);
   kept.forEach((i, n) => pixels.set(faces.pixels.subarray(i * bytes, (i + 1) * bytes), n * bytes));
-  const { usage, votes } = faces;
+  const { usage, votes, lines, files } = faces;
   const columns = votes ? votes.length / faces.count : 0;
   return {
     ...faces,
@@ -85,6 +92,8 @@ export function selectFaces(faces: FaceSet, indices: ArrayLike<number>): FaceSet
     labels: Uint8Array.from(kept, (i) => faces.labels[i]!),
     groups: Int32Array.from(kept, (i) => faces.groups[i]!),
     ...(usage && { usage: Array.from(kept, (i) => usage[i]!) }),
+    ...(lines && { lines: Array.from(kept, (i) => lines[i]!) }),
+    ...(files && { files: Array.from(kept, (i) => files[i]!) }),
     ...(votes && {
       votes: Float32Array.from({ length: kept.length * columns }, (_, at) => {
         const row = Math.floor(at / columns);

@@ -4,14 +4,15 @@ import { messageOf, UserError } from '../base/errors.js';
 import { ferClasses } from './classes.js';
 import { groupEqual, toRgb, type FaceSet } from './face-set.js';
 import { ferSize, readFer2013 } from './fer2013.js';
-import { readFolders } from './folders.js';
-import { resizeGrey } from './resize.js';
+import { decodeImages, readFolders } from './folders.js';
+import { isImageList, readImageList } from './image-list.js';
+import { resizeImages } from './resize.js';
 import { syntheticFaces } from './synthetic.js';
 
 export { facesOfClass, labelOf, type FaceSet, type Usage } from './face-set.js';
 
 export interface LoadOptions {
-  /** FER2013 as csv or csv.gz, a folder of class folders, or "synthetic". */
+  /** FER2013 as csv or csv.gz, a folder of class folders, a list of image files (csv: file, class), or "synthetic". */
   data: string;
   /** Side in pixels; images of other sizes are resized (see resizeKernel). */
   size: number;
@@ -42,7 +43,10 @@ export async function loadFaces(options: LoadOptions): Promise<FaceSet> {
   if (ferplus !== null && (isFolder || data === 'synthetic'))
     throw new UserError(`The FER+ votes ${ferplus} want a csv of FER2013 as data, not ${data}.`);
   if (data === 'synthetic') return syntheticFaces({ ...syntheticDefault, size, channels, seed });
-  const faces = isFolder ? await loadFolders(options) : await loadFer2013(options);
+  const isList = !isFolder && (await isImageList(data));
+  if (isList && ferplus !== null)
+    throw new UserError(`The FER+ votes ${ferplus} want a csv of FER2013 as data, and ${data} is a list of files.`);
+  const faces = isFolder || isList ? await loadImages(options, isList) : await loadFer2013(options);
   if (faces.count === 0) throw new UserError(`${data} holds no faces${whySkipped(faces.skipped)}`);
   return faces;
 }
@@ -58,13 +62,18 @@ async function isDirectory(path: string): Promise<boolean> {
   }
 }
 
-async function loadFolders({ data, size, channels, skipBad = false, onProgress }: LoadOptions): Promise<FaceSet> {
-  const { files, ...read } = await readFolders(data, { size, channels, skipBad, ...(onProgress && { onProgress }) });
+async function loadImages(
+  { data, size, channels, skipBad = false, onProgress }: LoadOptions,
+  isList: boolean,
+): Promise<FaceSet> {
+  const how = { size, channels, skipBad, ...(onProgress && { onProgress }) };
+  const { files, ...read } = isList ? await decodeImages(await readImageList(data), how) : await readFolders(data, how);
   return {
     ...read,
     size,
     channels,
     count: files.length,
+    files,
     groups: groupEqual(read.pixels, size * size * channels),
     source: (i) => files[i]!,
   };
@@ -74,7 +83,7 @@ async function loadFer2013(options: LoadOptions): Promise<FaceSet> {
   const { data, size, channels, skipBad = false, ferplus = null, usage = 'all', onProgress } = options;
   const rows = await readFer2013(data, { skipBad, usage, ferplus, ...(onProgress && { onProgress }) });
   const { lines, pixels, ...read } = rows;
-  const grey = await resizeGrey(pixels, ferSize, size);
+  const grey = await resizeImages(pixels, 1, ferSize, size);
   return {
     ...read,
     size,
@@ -83,6 +92,7 @@ async function loadFer2013(options: LoadOptions): Promise<FaceSet> {
     pixels: channels === 3 ? toRgb(grey) : grey,
     // Before resizing: images that differ stay apart at any size.
     groups: groupEqual(pixels, ferSize * ferSize),
+    lines,
     source: (i) => `${basename(data)} line ${lines[i]}`,
   };
 }

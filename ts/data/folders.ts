@@ -32,8 +32,23 @@ const litter = new Set(['thumbs.db', 'desktop.ini']);
  * @throws UserError naming the file or folder
  */
 export async function readFolders(root: string, options: FolderOptions): Promise<FolderFaces> {
+  return decodeImages(await listImages(root, options.skipBad), options);
+}
+
+/** Image files and their classes. */
+export interface ImageList {
+  readonly classNames: readonly string[];
+  readonly files: readonly string[];
+  readonly labels: readonly number[];
+  /** What was left out so far, a line each. */
+  readonly skipped: readonly string[];
+}
+
+/** Reads the images of a list, in its order, as {@link readFolders} does. @throws UserError naming the file */
+export async function decodeImages(list: ImageList, options: FolderOptions): Promise<FolderFaces> {
   const { size, channels, skipBad, onProgress } = options;
-  const { classNames, files, labels, skipped } = await listImages(root, skipBad);
+  const { classNames, files, labels } = list;
+  const skipped = [...list.skipped];
   const bytesEach = size * size * channels;
   const pixels = new Uint8Array(files.length * bytesEach);
   const kept: number[] = [];
@@ -61,7 +76,7 @@ export async function readFolders(root: string, options: FolderOptions): Promise
   };
 }
 
-async function listImages(root: string, skipBad: boolean) {
+async function listImages(root: string, skipBad: boolean): Promise<ImageList> {
   const classNames: string[] = [];
   const files: string[] = [];
   const labels: number[] = [];

@@ -6,7 +6,7 @@ export const dataOptions = {
   data: {
     ...text(
       'a file, a folder or the word synthetic',
-      'csv or csv.gz of FER2013, folder of class folders, or "synthetic"',
+      'csv or csv.gz of FER2013, folder of class folders, list of images (csv: file,class), or "synthetic"',
     ),
     placeholder: 'data',
   },

@@ -7,22 +7,23 @@ export const resizeKernel = 'cubic';
 const concurrency = 16;
 
 /**
- * Square grey images to another size.
- * @param pixels [n, from, from]
- * @returns [n, to, to]
+ * Square images to another size.
+ * @param pixels [n, from, from, channels]
+ * @returns [n, to, to, channels]
  */
-export async function resizeGrey(pixels: Uint8Array, from: number, to: number): Promise<Uint8Array> {
+export async function resizeImages(pixels: Uint8Array, channels: 1 | 3, from: number, to: number): Promise<Uint8Array> {
   if (from === to) return pixels;
-  const n = pixels.length / from ** 2;
-  const result = new Uint8Array(n * to ** 2);
+  const [bytesFrom, bytesTo] = [from ** 2 * channels, to ** 2 * channels];
+  const n = pixels.length / bytesFrom;
+  const result = new Uint8Array(n * bytesTo);
   const resizeOne = async (i: number) => {
-    const image = pixels.subarray(i * from ** 2, (i + 1) * from ** 2);
-    const resized = await sharp(image, { raw: { width: from, height: from, channels: 1 } })
+    const image = pixels.subarray(i * bytesFrom, (i + 1) * bytesFrom);
+    const resized = await sharp(image, { raw: { width: from, height: from, channels } })
       .resize(to, to, { kernel: resizeKernel })
-      .toColourspace('b-w')
+      .toColourspace(channels === 1 ? 'b-w' : 'srgb')
       .raw()
       .toBuffer();
-    result.set(resized, i * to ** 2);
+    result.set(resized, i * bytesTo);
   };
   for (let start = 0; start < n; start += concurrency)
     await Promise.all(Array.from({ length: Math.min(concurrency, n - start) }, (_, i) => resizeOne(start + i)));

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { messageOf, UserError } from '../base/errors.js';
-import { decodeModel, type Graph, type ValueInfo, dataTypes } from './proto.js';
+import { decodeModel, withOutput, type Graph, type ValueInfo, dataTypes } from './proto.js';
 
 /** An ONNX file: its bytes, and what its graph takes and gives. */
 export interface ModelFile {
@@ -49,8 +49,7 @@ export interface GeneratorShape {
  * @throws UserError naming the file, for a network of another kind or one of a fixed batch
  */
 export function generatorShape({ graph, metadata }: ModelFile, file: string): GeneratorShape {
-  const weights = new Set(graph.initializer.map(({ name }) => name));
-  const inputs = graph.input.filter(({ name }) => !weights.has(name));
+  const inputs = inputsOf(graph);
   const [input, output] = [inputs[0], graph.output[0]];
   const misfit = () =>
     new UserError(
@@ -73,6 +72,49 @@ export function generatorShape({ graph, metadata }: ModelFile, file: string): Ge
     size: height ?? (Number.isInteger(named) && named > 0 ? named : undefined),
     sizeFixed: height !== undefined,
   };
+}
+
+/** What a network that describes images takes and gives. */
+export interface FeatureShape {
+  readonly input: string;
+  readonly output: string;
+  readonly channels: 1 | 3;
+  /** Side of the images, where the graph fixes it. */
+  readonly size: number | undefined;
+  /** The graph's bytes, with `output` among its outputs. */
+  readonly bytes: Uint8Array;
+}
+
+/**
+ * Checks that a model takes images [n, channels, h, w], and finds the value that is wanted of it.
+ * @param wanted an output or any value in between; null: the last output
+ * @throws UserError naming the file, for a network of another input, a fixed batch, or an unknown output
+ */
+export function featureShape({ bytes, graph }: ModelFile, wanted: string | null, file: string): FeatureShape {
+  const inputs = inputsOf(graph);
+  const dims = inputs.length === 1 ? dimsOf(inputs[0]!) : undefined;
+  const [batch, channels, height, width] = dims ?? [];
+  if (dims?.length !== 4 || (channels !== 1 && channels !== 3) || height !== width)
+    throw new UserError(
+      `${file} takes no images: expected one float32 input [n, 1 or 3, h, w], ` +
+        `but it takes ${inputs.map(describe).join(', ') || 'nothing'}.`,
+    );
+  if (batch !== undefined)
+    throw new UserError(`${file} takes batches of exactly ${batch}: export it with an open batch axis.`);
+  const given = graph.output.map(({ name }) => name);
+  const output = wanted ?? given.at(-1);
+  if (output === undefined) throw new UserError(`${file} has no output.`);
+  const shape = { input: inputs[0]!.name, output, channels, size: height } as const;
+  if (given.includes(output)) return { ...shape, bytes };
+  if (!graph.node.some((node) => node.output.includes(output)))
+    throw new UserError(`${file} has no value '${output}'. Its outputs: ${given.join(', ')}.`);
+  return { ...shape, bytes: withOutput(bytes, output) };
+}
+
+/** Inputs that are no weights. */
+function inputsOf(graph: Graph): ValueInfo[] {
+  const weights = new Set(graph.initializer.map(({ name }) => name));
+  return graph.input.filter(({ name }) => !weights.has(name));
 }
 
 /** Sizes of a float32 tensor; undefined where one is open. */

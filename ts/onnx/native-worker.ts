@@ -5,8 +5,8 @@ import { StepRunner } from '../backend/capture/step-runner.js';
 import { useEngine } from '../backend/engine.js';
 import { importGraph } from './import/import.js';
 import { decodeModel } from './proto.js';
-import type { Opened, Work } from './session-messages.js';
-import { checkShape, serveSession } from './session-port.js';
+import type { Made, Opened, Work } from './session-messages.js';
+import { serveSession } from './session-port.js';
 
 // The thread that runs a generator on the native backend, which it loads for itself.
 
@@ -24,13 +24,12 @@ async function open({ model, threads }: Work<'open'>): Promise<Opened> {
   return { provider: 'cpu' };
 }
 
-async function run({ images, shape }: Work<'run'>): Promise<Float32Array> {
+async function run({ images, shape }: Work<'run'>): Promise<Made> {
   const nchw = tf.tensor4d(images, shape as Tensor4D['shape'], 'float32');
   const { outputs } = await runner!.run({}, { nchw });
-  checkShape(shape, outputs.made.shape);
   const values = await outputs.made.data<'float32'>();
   tf.dispose([nchw, outputs.made]);
-  return values;
+  return { values, shape: outputs.made.shape };
 }
 
 serveSession({ open, run });

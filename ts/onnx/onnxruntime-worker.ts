@@ -1,7 +1,7 @@
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import { messageOf } from '../base/errors.js';
-import type { Opened, Work } from './session-messages.js';
-import { checkShape, serveSession } from './session-port.js';
+import type { Made, Opened, Work } from './session-messages.js';
+import { serveSession } from './session-port.js';
 
 // The thread that holds an onnxruntime session: its `run` blocks whichever thread calls it.
 
@@ -34,11 +34,10 @@ async function open(work: Work<'open'>): Promise<Opened> {
   return { provider: 'cpu', missing };
 }
 
-async function run({ images, shape, input, output }: Work<'run'>): Promise<Float32Array> {
+async function run({ images, shape, input, output }: Work<'run'>): Promise<Made> {
   const results = await session!.run({ [input]: new Tensor('float32', images, shape) }, [output]);
   const { data, dims } = results[output]!;
-  checkShape(shape, dims);
-  return data as Float32Array;
+  return { values: data as Float32Array, shape: dims };
 }
 
 serveSession({ open, run });

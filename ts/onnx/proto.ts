@@ -150,6 +150,16 @@ export function encodeModel(model: Model): Uint8Array {
 }
 
 /**
+ * A model's bytes with one more output. Protobuf merges messages that are written one after the
+ * other, so all else, known to {@link messages} or not, stays as it is.
+ * @param name of a value of the graph
+ */
+export function withOutput(bytes: Uint8Array, name: string): Uint8Array {
+  const more = modelType.encode(modelType.fromObject({ graph: { output: [{ name }] } })).finish();
+  return Buffer.concat([bytes, more]);
+}
+
+/**
  * Reads the parts of a model that {@link messages} names; others are passed over.
  * @throws Error for bytes that are no protobuf message, or a part of one
  */

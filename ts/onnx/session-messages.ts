@@ -24,7 +24,13 @@ export interface Opened {
   readonly missing?: string | undefined;
 }
 
+/** What a network makes of a batch. */
+export interface Made {
+  readonly values: Float32Array;
+  readonly shape: readonly number[];
+}
+
 export type Reply =
   | { readonly id: number; readonly opened: Opened }
-  | { readonly id: number; readonly images: Float32Array }
+  | ({ readonly id: number } & Made)
   | { readonly id: number; readonly error: string };

@@ -1,12 +1,12 @@
 import { parentPort } from 'node:worker_threads';
 import { messageOf } from '../base/errors.js';
-import type { AnyWork, Opened, Reply, Request, Work } from './session-messages.js';
+import type { AnyWork, Made, Opened, Reply, Request, Work } from './session-messages.js';
 
 /** What a session's thread does. */
 export interface SessionServer {
   open(work: Work<'open'>): Promise<Opened>;
-  /** @returns images of the same shape, in memory of their own */
-  run(work: Work<'run'>): Promise<Float32Array>;
+  /** @returns values in memory of their own */
+  run(work: Work<'run'>): Promise<Made>;
 }
 
 /** Answers the main thread's requests, in order; the thread ends when it is asked to close. */
@@ -14,7 +14,7 @@ export function serveSession(server: SessionServer): void {
   const port = parentPort!;
   let closing: Int32Array | undefined;
   const answer = async (id: number, work: Exclude<AnyWork, Work<'close'>>): Promise<Reply> => {
-    if (work.kind === 'run') return { id, images: await server.run(work) };
+    if (work.kind === 'run') return { id, ...(await server.run(work)) };
     closing = work.closing;
     return { id, opened: await server.open(work) };
   };
@@ -27,12 +27,6 @@ export function serveSession(server: SessionServer): void {
     if (closing && Atomics.load(closing, 0) === 1) return;
     void answer(id, work)
       .catch((error: unknown): Reply => ({ id, error: messageOf(error) }))
-      .then((reply) => port.postMessage(reply, 'images' in reply ? [reply.images.buffer as ArrayBuffer] : []));
+      .then((reply) => port.postMessage(reply, 'values' in reply ? [reply.values.buffer as ArrayBuffer] : []));
   });
-}
-
-/** @throws Error where a generator gives images of another shape than it was given */
-export function checkShape(given: readonly number[], returned: readonly number[]): void {
-  if (given.join() !== returned.join())
-    throw new Error(`images of shape [${given.join(', ')}] came back as [${returned.join(', ')}]`);
 }

@@ -1,6 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { startWorker } from '../base/worker.js';
-import type { AnyWork, Opened, Reply, Request, Work } from './session-messages.js';
+import type { AnyWork, Made, Opened, Reply, Request, Work } from './session-messages.js';
 
 /** What runs a generator. */
 export type SessionEngine = 'native' | 'onnxruntime';
@@ -30,9 +30,10 @@ export class SessionThread {
     return (reply as Extract<Reply, { opened: Opened }>).opened;
   }
 
-  async run(work: Omit<Work<'run'>, 'kind'>): Promise<Float32Array> {
+  async run(work: Omit<Work<'run'>, 'kind'>): Promise<Made> {
     const reply = await this.ask({ kind: 'run', ...work }, [work.images.buffer as ArrayBuffer]);
-    return (reply as Extract<Reply, { images: Float32Array }>).images;
+    const { values, shape } = reply as Extract<Reply, Made>;
+    return { values, shape };
   }
 
   /**

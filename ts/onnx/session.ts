@@ -65,7 +65,7 @@ export async function openGenerator(
   return sessionOf(thread, opened, request);
 }
 
-interface OpenRequest {
+export interface OpenRequest {
   readonly file: string;
   readonly model: ModelFile;
   readonly provider: Provider;
@@ -107,7 +107,8 @@ async function openThread(engine: SessionEngine, { model, provider, threads }: O
   }
 }
 
-async function openOnnxruntime(request: OpenRequest): Promise<OpenedThread> {
+/** Opens a model in onnxruntime. @throws UserError naming the file */
+export async function openOnnxruntime(request: OpenRequest): Promise<OpenedThread> {
   let opened;
   try {
     opened = await openThread('onnxruntime', request);
@@ -134,10 +135,11 @@ function sessionOf(thread: SessionThread, opened: OpenedSession, { file, model }
       if (shape.sizeFixed && size !== shape.size)
         throw new UserError(`${file} takes images of ${shape.size} pixels a side, not ${size}.`);
       try {
-        return await thread.run({
-          ...{ images, shape: [n, shape.channels, size, size] },
-          ...{ input: shape.input, output: shape.output },
-        });
+        const given = [n, shape.channels, size, size];
+        const made = await thread.run({ images, shape: given, input: shape.input, output: shape.output });
+        if (made.shape.join() !== given.join())
+          throw new Error(`images of shape [${given.join(', ')}] came back as [${made.shape.join(', ')}]`);
+        return made.values;
       } catch (error) {
         const images = `[${n}, ${shape.channels}, ${size}, ${size}]`;
         throw new UserError(`${file} failed on images ${images}: ${firstLine(error)}.`);
@@ -165,4 +167,4 @@ function cudaMissing(cause: string): UserError {
 }
 
 /** Without the stop or colon at its end: it goes into a sentence. */
-const firstLine = (error: unknown): string => firstLineOf(error).replace(/[.:]$/, '');
+export const firstLine = (error: unknown): string => firstLineOf(error).replace(/[.:]$/, '');

@@ -2,11 +2,15 @@ import { randomBytes } from 'node:crypto';
 import { rmSync } from 'node:fs';
 import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { messageOf, UserError } from '../base/errors.js';
-import { makeFolder } from '../base/files.js';
+import { messageOf, UserError } from './errors.js';
+import { makeFolder } from './files.js';
 
-/** The file that every output folder holds. */
-export const manifestName = 'manifest.csv';
+export interface OutputFolderOptions {
+  /** Whether an earlier output may be replaced. */
+  readonly force: boolean;
+  /** The file by which an earlier output is known. */
+  readonly marker: string;
+}
 
 /**
  * An output folder that appears whole or not at all: it is filled under a temporary name beside its
@@ -19,19 +23,18 @@ export class OutputFolder {
     private readonly out: string,
     /** Where the files go until `publish`. */
     readonly temporary: string,
-    private readonly force: boolean,
+    private readonly options: OutputFolderOptions,
   ) {
     process.once('exit', this.cleanUp);
   }
 
   /**
-   * @param force whether an earlier output may be replaced
-   * @throws UserError when it may not, or the folder cannot be made
+   * @throws UserError when an earlier output may not be replaced, or the folder cannot be made
    */
-  static async open(out: string, force: boolean): Promise<OutputFolder> {
+  static async open(out: string, options: OutputFolderOptions): Promise<OutputFolder> {
     // Of a link, the folder that it leads to is replaced, not the link.
     const target = await realpath(out).catch(() => resolve(out));
-    await checkFree(target, force);
+    await checkFree(target, options);
     await makeFolder(dirname(target));
     const temporary = `${target}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
     try {
@@ -39,12 +42,12 @@ export class OutputFolder {
     } catch (error) {
       throw new UserError(`Cannot make the folder ${out}: ${messageOf(error)}`);
     }
-    return new OutputFolder(target, temporary, force);
+    return new OutputFolder(target, temporary, options);
   }
 
   /** Gives the folder its name. */
   async publish(): Promise<void> {
-    await checkFree(this.out, this.force);
+    await checkFree(this.out, this.options);
     const old = `${this.temporary}.old`;
     const replaces = await rename(this.out, old).then(
       () => true,
@@ -71,7 +74,7 @@ export class OutputFolder {
  * @throws UserError where `out` is a file, or a folder that holds files, unless `force` is given
  * and it is an earlier output: a folder of anything else is never replaced
  */
-export async function checkFree(out: string, force: boolean): Promise<void> {
+export async function checkFree(out: string, { force, marker }: OutputFolderOptions): Promise<void> {
   let names: string[];
   try {
     names = await readdir(out);
@@ -79,9 +82,9 @@ export async function checkFree(out: string, force: boolean): Promise<void> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw new UserError(`Cannot use ${out} as the output folder: ${messageOf(error)}`);
   }
-  if (names.length > 0 && force && !names.includes(manifestName))
+  if (names.length > 0 && force && !names.includes(marker))
     throw new UserError(
-      `The folder ${out} is not replaced: it is no earlier output, for it holds no ${manifestName}. Name another with --out.`,
+      `The folder ${out} is not replaced: it is no earlier output, for it holds no ${marker}. Name another with --out.`,
     );
   if (names.length > 0 && !force)
     throw new UserError(`The output folder ${out} is not empty: name another with --out, or replace it with --force.`);

@@ -1,0 +1,56 @@
+import { parse } from 'csv-parse/sync';
+import { readFile } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { messageOf, UserError } from '../base/errors.js';
+import type { ImageList } from './folders.js';
+import { readLines } from './lines.js';
+
+/** The columns of a list of image files; others are passed over. */
+const listColumns = ['file', 'class'] as const;
+
+/** Whether a file's first line is the header of a list of image files. @throws UserError when it cannot be read */
+export async function isImageList(path: string): Promise<boolean> {
+  for await (const line of readLines(path)) {
+    const names = line
+      .toString('utf8', 0, 4096)
+      .replace(/^\uFEFF/, '')
+      .toLowerCase()
+      .split(',');
+    return listColumns.every((name) => names.some((found) => found.trim() === name));
+  }
+  return false;
+}
+
+/**
+ * Reads a csv of image files and their classes, such as a manifest of generated faces or what a
+ * filter left of a folder. Paths are relative to the list. Classes come in the order of their names.
+ * @throws UserError naming the file and the line (the header is line 1)
+ */
+export async function readImageList(path: string): Promise<ImageList> {
+  let rows: { record: Record<string, string>; info: { lines: number } }[];
+  try {
+    rows = parse(await readFile(path), {
+      bom: true,
+      columns: (header: string[]) => header.map((name) => name.toLowerCase()),
+      info: true,
+      skip_empty_lines: true,
+      trim: true,
+    });
+  } catch (error) {
+    throw new UserError(`Cannot read ${path}: ${messageOf(error)}`);
+  }
+  const entries = rows.map(({ record, info }) => {
+    const { file = '', class: className = '' } = record;
+    if (file === '' || className === '')
+      throw new UserError(`${path} line ${info.lines}: it names no ${file === '' ? 'file' : 'class'}.`);
+    return { file: resolve(dirname(path), file), className };
+  });
+  const classNames = [...new Set(entries.map(({ className }) => className))].sort((a, b) => (a < b ? -1 : 1));
+  if (classNames.length > 256) throw new UserError(`${path} names ${classNames.length} classes, expected at most 256.`);
+  return {
+    classNames,
+    files: entries.map(({ file }) => file),
+    labels: entries.map(({ className }) => classNames.indexOf(className)),
+    skipped: [],
+  };
+}
