@@ -3,6 +3,7 @@
 // of a matrix product counts 1.
 #include <cmath>
 
+#include "conv_taps.h"
 #include "conv_winograd.h"
 
 namespace rareface::cpu {
@@ -40,8 +41,10 @@ constexpr Costs kCosts[] = {{.tile = 2,
 constexpr double kBfloat16 = 0.5;  // a multiply-add in bfloat16
 constexpr double kPack = 6;        // one vector of the direct way's filter
 constexpr double kFinish = 14;     // one vector of the direct way's filter gradient
-constexpr double kStart = 40;      // one call of a tile of the matrix product
-constexpr double kGain = 0.93;     // of the direct way's cost, below which it is worth it
+constexpr double kFetch = 200;  // one vector of a large filter, transformed as it comes from memory
+constexpr double kLarge = 1 << 20;  // elements of such a filter, which no cache of a core holds
+constexpr double kStart = 40;       // one call of a tile of the matrix product
+constexpr double kGain = 0.93;      // of the direct way's cost, below which it is worth it
 constexpr std::int64_t kMinChannels = 8;
 
 bool fits(const ConvShape& s) {
@@ -81,14 +84,16 @@ std::int64_t winograd_tile(const ConvShape& s, bool input_grad, Precision precis
   const double filters = static_cast<double>(depth) * vectors(cols);
   const double pixels = static_cast<double>(s.batch * height * width);
   const double product = precision == Precision::bfloat16 ? kBfloat16 : 1;
+  const double pairs = taps_pay(s, input_grad) ? tap_pairs(s, input_grad) : 9 * pixels;
+  const bool large = static_cast<double>(9 * s.in_channels * s.out_channels) >= kLarge;
   return cheapest(
-      s.batch, height, width, precision, 9 * filters * (product * pixels + kPack),
+      s.batch, height, width, precision, filters * (product * pairs + 9 * kPack),
       [&](const Costs& c, double tiles) {
         const double points = static_cast<double>(c.points());
         const double calls =
             points * std::ceil(tiles / kTileRows) * std::ceil(vectors(cols) / kTileVectors);
-        return filters *
-                   (product * points * tiles + (input_grad ? c.transposed_filter : c.filter)) +
+        return filters * (product * points * tiles + (input_grad ? c.transposed_filter : c.filter) +
+                          (large ? kFetch : 0)) +
                tiles * (vectors(depth) * c.input + vectors(cols) * c.output) + calls * kStart;
       });
 }

@@ -80,6 +80,13 @@ std::int64_t total(const std::vector<Part>& parts) {
 
 }  // namespace
 
+double tap_pairs(const ConvShape& s, bool input_grad) {
+  const std::int64_t depth = input_grad ? s.out_channels : s.in_channels;
+  const std::int64_t pairs = s.batch * total(meetings_h(s)) * total(meetings_w(s));
+  const std::int64_t start = input_grad ? kTransposedStart : kStart;
+  return static_cast<double>(pairs * (depth + start)) / static_cast<double>(depth);
+}
+
 bool taps_pay(const ConvShape& s, bool input_grad) {
   const std::int64_t depth = input_grad ? s.out_channels : s.in_channels;
   const std::int64_t cols = input_grad ? s.in_channels : s.out_channels;
@@ -87,8 +94,7 @@ bool taps_pay(const ConvShape& s, bool input_grad) {
   const std::int64_t taps = s.filter_height * s.filter_width;
   const std::int64_t all = input_grad ? s.in_height * s.in_width * taps / (s.stride_h * s.stride_w)
                                       : s.out_height * s.out_width * taps;
-  const std::int64_t start = input_grad ? kTransposedStart : kStart;
-  return total(meetings_h(s)) * total(meetings_w(s)) * (depth + start) <= all * depth;
+  return tap_pairs(s, input_grad) <= static_cast<double>(s.batch * all);
 }
 
 template <class Operand>
@@ -146,7 +152,9 @@ void convolve_by_taps(const ConvShape& s, bool input_grad, const Image& source, 
         Panel ahead{lies, 0};
         if (direct && i + 1 < pieces)
           ahead = {lies + k.size() * b.k_stride, b.k_stride};
-        else if (!packed && t + 1 < taps && pieces == 1)
+        else if (direct && t + 1 < taps)
+          ahead = {filter + (t + 1) * position + col0, b.k_stride};
+        else if (!direct && !packed && t + 1 < taps && pieces == 1)
           ahead = {lies + position, b.col_stride == 1 ? b.k_stride : kTileCols};
         for (std::int64_t tile = 0; tile < tiles; ++tile) {
           const Part part = part_of(live.size(), tiles, tile);

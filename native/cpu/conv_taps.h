@@ -10,6 +10,10 @@
 
 namespace rareface::cpu {
 
+// Pairs of a source's and a result's pixel that are multiplied, over all taps; what a tile costs
+// beyond its products counts as pairs too.
+double tap_pairs(const ConvShape& shape, bool input_grad);
+
 // Whether this is expected to be faster than a product over all taps at once (gemm.h).
 bool taps_pay(const ConvShape& shape, bool input_grad);
 
