@@ -86,9 +86,9 @@ async function setUp(kind, { version, official }) {
     renameSync(built, target);
     writeRecord(target, {
       ...{ packageName, official, version: official ? undefined : version },
-      ...{ wheel: wheel?.name, sha256: wheel?.sha256, wheelBytes: wheel?.bytes, checked },
+      ...{ wheel: wheel?.name, sha256: wheel?.sha256, wheelBytes: wheel?.bytes },
     });
-    say(describe(target));
+    say(describe(target, checked));
   } finally {
     rmSync(partial, { recursive: true, force: true });
   }
@@ -107,8 +107,8 @@ async function main() {
   const fits = record && record.official === options.official && (options.official || record.version === version);
   if (fits && !options.force) {
     try {
-      checkEngine(kind, tensorflowFolder());
-      say(`it is there and works. ${describe(join(tensorflowFolder(), kind))}`);
+      const checked = checkEngine(kind, tensorflowFolder());
+      say(`it is there and works: ${describe(join(tensorflowFolder(), kind), checked)}`);
       return;
     } catch (error) {
       say(`what is there does not work (${error.message}): setting it up anew`);

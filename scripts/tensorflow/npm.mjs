@@ -28,9 +28,10 @@ export function installPackage(folder, name) {
   npm(['install', '--prefix', folder, '--ignore-scripts', `${name}@${tfjsVersion}`], folder);
 }
 
-/** A clean clone has nothing to train with yet. */
+/** A clean clone has nothing to train with yet, and an old build no such engine. */
 export function installProject(root, say) {
-  if (existsSync(join(root, 'dist/cli/train.js'))) return;
-  say('npm install, since the project is not built yet...');
-  npm(['install'], root);
+  if (existsSync(join(root, 'dist/backend/tfjs-node/use.js'))) return;
+  const args = existsSync(join(root, 'node_modules/typescript')) ? ['run', 'build:ts'] : ['install'];
+  say(`npm ${args.join(' ')}, since the project is not built yet...`);
+  npm(args, root);
 }

@@ -28,9 +28,9 @@ export function sizesOf(folder) {
 
 export const megabytes = (bytes) => `${Math.round(bytes / 1e6)} MB`;
 
-/** What was set up, and how large it is. */
-export function describe(folder) {
-  const { packageName, version, wheelBytes, checked } = readRecord(folder);
+/** What was set up, and how large it is. @param checked what came of its check */
+export function describe(folder, checked) {
+  const { packageName, version, wheelBytes } = readRecord(folder);
   const libraries = sizesOf(join(folder, 'node_modules', packageName, 'deps'));
   const library = version
     ? `libtensorflow ${version} (wheel ${megabytes(wheelBytes)}, kept; unpacked`

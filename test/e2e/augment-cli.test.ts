@@ -110,7 +110,10 @@ test.each([
   ['--onnx gen.onnx', "required option '--n <number>' not specified"],
   ['--n 5', "required option '--onnx <file>' not specified"],
   ['--onnx gen.onnx --n 5 --format gif', "one of png, csv for format (--format) but received 'gif'"],
-  ['--onnx gen.onnx --n 5 --engine tvm', "one of auto, native, onnxruntime for engine (--engine) but received 'tvm'"],
+  [
+    '--onnx gen.onnx --n 5 --engine tvm',
+    "one of auto, onnxruntime, native, tfjs-node-gpu, tfjs-node, cpu for engine (--engine) but received 'tvm'",
+  ],
   ['--onnx gen.onnx --n 5 --provider tpu', "one of auto, cuda, cpu for provider (--provider) but received 'tpu'"],
   ['--onnx gen.onnx --n 5 --clas Disgust', "unknown option '--clas' (Did you mean --class?)"],
 ])('%s is refused', async (args, message) => {

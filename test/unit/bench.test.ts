@@ -21,7 +21,6 @@ import { benchPeers } from '../../bench/peers.js';
 import { configurationsOf, fastestOf, probeLines, type Probe } from '../../bench/peers/configurations.js';
 import { fastestPeer } from '../../bench/peers/race.js';
 import { TorchProcess, type TorchSettings } from '../../bench/peers/torch-process.js';
-import { isSame } from '../../ts/backend/tfjs-node/pads.js';
 import { parseArguments } from '../../ts/cli/arguments.js';
 import { presets } from '../../ts/train/presets.js';
 
@@ -127,14 +126,6 @@ describe('tables', () => {
     const plain = { ...comparison, images: undefined, timings: [{ ...timing, name: 'native', median: 100 }] };
     expect(tableOf(plain, machine)).not.toMatch(/GFLOP|peak|images/);
   });
-});
-
-test('zeros on each side are what "same" means only where they are even and enough', () => {
-  const image = [1, 48, 48, 3];
-  expect(isSame(image, [3, 3], { pad: 1, strides: 1 })).toBe(true);
-  expect(isSame(image, [4, 4], { pad: 1, strides: [2, 2] })).toBe(true);
-  expect(isSame(image, [3, 3], { pad: 1, strides: 2 })).toBe(false);
-  expect(isSame(image, [4, 4], { pad: 1, strides: 1 })).toBe(false);
 });
 
 describe('the command line', () => {

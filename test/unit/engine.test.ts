@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { useEngine } from '../../ts/backend/engine.js';
 import { hasDriver } from '../../ts/backend/tfjs-node/gpu.js';
 import { findPackage } from '../../ts/backend/tfjs-node/packages.js';
+import { isSame } from '../../ts/backend/tfjs-node/pads.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -72,4 +73,43 @@ describe('tfjs-node', () => {
     );
     await expect(useEngine('tfjs-node')).rejects.toThrow(/tfjs-node-gpu is in use: tfjs-node needs a process of its/);
   });
+});
+
+test('pads in numbers are what "same" means only where they are as many, the odd one last', () => {
+  const image = [1, 48, 48, 3];
+  const one = [
+    [1, 1],
+    [1, 1],
+  ] as const;
+  expect(isSame(image, [3, 3], one, 1)).toBe(true);
+  expect(isSame(image, [4, 4], one, [2, 2])).toBe(true);
+  expect(isSame(image, [3, 3], one, 2)).toBe(false);
+  expect(isSame(image, [4, 4], one, 1)).toBe(false);
+  const oddLast = [
+    [0, 1],
+    [0, 1],
+  ] as const;
+  expect(isSame(image, [3, 3], oddLast, 2)).toBe(true);
+  expect(
+    isSame(
+      image,
+      [2, 1],
+      [
+        [0, 1],
+        [0, 0],
+      ],
+      1,
+    ),
+  ).toBe(true);
+  expect(
+    isSame(
+      image,
+      [2, 1],
+      [
+        [1, 0],
+        [0, 0],
+      ],
+      1,
+    ),
+  ).toBe(false);
 });

@@ -295,7 +295,9 @@ describe('refuses in one line that names the file', () => {
   });
 
   test('options that are none', async () => {
-    await expect(openGenerator(file, { engine: 'tvm' as never })).rejects.toThrow('one of auto, native, onnxruntime');
+    await expect(openGenerator(file, { engine: 'tvm' as never })).rejects.toThrow(
+      'one of auto, onnxruntime, native, tfjs-node-gpu, tfjs-node, cpu',
+    );
     await expect(openGenerator(file, { provider: 'tpu' as never })).rejects.toThrow('one of auto, cuda, cpu');
     await expect(openGenerator(file, { threads: 0 })).rejects.toThrow('an integer between 1 and 1024');
   });

@@ -20,7 +20,7 @@ export const augmentOptions = {
   engine: choice(
     sessionEngines,
     "what runs the generator; auto: onnxruntime on a GPU if there is one, else native (this project's addon) " +
-      'unless it lacks an operator of the file',
+      'unless it lacks an operator of the file; others: as they train',
   ),
   provider: choice(providers, 'where onnxruntime runs it; auto: a GPU if it can'),
   skipBad: dataOptions.skipBad,

@@ -4,7 +4,7 @@ import { Worker } from 'node:worker_threads';
 
 /**
  * Starts a thread of this project.
- * @param module its file as built, beside the caller: 'native-worker.js'
+ * @param module its file as built, beside the caller: 'tfjs-worker.js'
  * @param from the caller's import.meta.url
  */
 export function startWorker(module: string, from: string): Worker {

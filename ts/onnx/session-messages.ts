@@ -1,7 +1,13 @@
+import type { EngineName } from '../backend/engine.js';
+
+/** What runs a generator: an engine of tfjs's, or onnxruntime. */
+export type SessionEngine = EngineName | 'onnxruntime';
+
 /** What the main thread asks of the session's thread. */
 export type AnyWork =
   | {
       kind: 'open';
+      engine: SessionEngine;
       model: Uint8Array;
       provider: 'auto' | 'cuda' | 'cpu';
       threads: number | undefined;

@@ -1,9 +1,6 @@
 import type { Worker } from 'node:worker_threads';
 import { startWorker } from '../base/worker.js';
-import type { AnyWork, Made, Opened, Reply, Request, Work } from './session-messages.js';
-
-/** What runs a generator. */
-export type SessionEngine = 'native' | 'onnxruntime';
+import type { AnyWork, Made, Opened, Reply, Request, SessionEngine, Work } from './session-messages.js';
 
 /** A session's thread, as promises. */
 export class SessionThread {
@@ -15,8 +12,8 @@ export class SessionThread {
   /** Shared with the thread: 1 when what it has not begun need not be done. */
   private readonly closing = new Int32Array(new SharedArrayBuffer(4));
 
-  constructor(engine: SessionEngine) {
-    this.worker = startWorker(`${engine}-worker.js`, import.meta.url);
+  constructor(private readonly engine: SessionEngine) {
+    this.worker = startWorker(engine === 'onnxruntime' ? 'onnxruntime-worker.js' : 'tfjs-worker.js', import.meta.url);
     this.worker.on('message', (reply: Reply) => this.settle(reply));
     this.worker.on('error', (error) => this.end(error));
     this.exit = new Promise((resolve) => this.worker.on('exit', () => resolve()));
@@ -25,8 +22,8 @@ export class SessionThread {
     this.worker.unref();
   }
 
-  async open(work: Omit<Work<'open'>, 'kind' | 'closing'>): Promise<Opened> {
-    const reply = await this.ask({ kind: 'open', closing: this.closing, ...work });
+  async open(work: Omit<Work<'open'>, 'kind' | 'engine' | 'closing'>): Promise<Opened> {
+    const reply = await this.ask({ kind: 'open', engine: this.engine, closing: this.closing, ...work });
     return (reply as Extract<Reply, { opened: Opened }>).opened;
   }
 

@@ -1,18 +1,22 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import { engines } from '../backend/engine.js';
+import { prepareProcess } from '../backend/tfjs-node/environment.js';
+import { findPackage, notInstalled } from '../backend/tfjs-node/packages.js';
 import { expected, firstLineOf, UserError } from '../base/errors.js';
 import { generatorShape, readModelFile, type GeneratorShape, type ModelFile } from './model-file.js';
-import { SessionThread, type SessionEngine } from './session-thread.js';
+import type { SessionEngine } from './session-messages.js';
+import { SessionThread } from './session-thread.js';
 
-export const sessionEngines = ['auto', 'native', 'onnxruntime'] as const;
+export const sessionEngines = ['auto', 'onnxruntime', ...engines] as const;
 export const providers = ['auto', 'cuda', 'cpu'] as const;
 export type Provider = (typeof providers)[number];
 
 export interface SessionOptions {
   /**
-   * native: this project's addon, on the CPU. auto: onnxruntime where it runs on a GPU, else native,
-   * which is the faster on a CPU, unless it cannot run the file.
+   * onnxruntime, or an engine of tfjs's, which reads the file back as tfjs calls. auto: onnxruntime
+   * where it runs on a GPU, else native, which is the fastest on a CPU, unless it cannot run the file.
    */
   engine?: (typeof sessionEngines)[number];
   /** auto: CUDA where onnxruntime has it, else the CPU. */
@@ -57,8 +61,10 @@ export async function openGenerator(
   if (!providers.includes(provider)) throw expected('the provider', `one of ${providers.join(', ')}`, provider);
   if (threads !== undefined && !(Number.isInteger(threads) && threads >= 1 && threads <= 1024))
     throw expected('the number of threads', 'an integer between 1 and 1024', threads);
-  if (engine === 'native' && provider === 'cuda')
-    throw new UserError('The native engine runs on the CPU: for CUDA, run with --engine onnxruntime.');
+  if (provider !== 'auto' && engine !== 'auto' && engine !== 'onnxruntime' && (provider === 'cuda') !== onGpu(engine))
+    throw new UserError(
+      `The ${engine} engine runs on the ${onGpu(engine) ? 'GPU: leave --provider out' : 'CPU: for CUDA, run with --engine onnxruntime'}.`,
+    );
   const model = await readModelFile(file);
   const request: OpenRequest = { file, model, provider, threads };
   const { thread, ...opened } = await openEngine(engine, request);
@@ -72,13 +78,16 @@ export interface OpenRequest {
   readonly threads: number | undefined;
 }
 
+/** Where an engine of tfjs's computes. */
+const onGpu = (engine: SessionEngine): boolean => engine === 'tfjs-node-gpu';
+
 type OpenedSession = Pick<GeneratorSession, 'engine' | 'provider' | 'note'>;
 type OpenedThread = OpenedSession & { thread: SessionThread };
 
-async function openEngine(engine: SessionOptions['engine'], request: OpenRequest): Promise<OpenedThread> {
+async function openEngine(engine: (typeof sessionEngines)[number], request: OpenRequest): Promise<OpenedThread> {
   generatorShape(request.model, request.file);
   const { file, provider } = request;
-  if (engine === 'onnxruntime' || provider === 'cuda') return openOnnxruntime(request);
+  if (engine === 'onnxruntime' || (engine === 'auto' && provider === 'cuda')) return openOnnxruntime(request);
   let note: string | undefined;
   if (engine === 'auto' && provider === 'auto' && existsSync(cudaLibrary())) {
     const opened = await openOnnxruntime(request);
@@ -86,12 +95,17 @@ async function openEngine(engine: SessionOptions['engine'], request: OpenRequest
     await opened.thread.close();
     note = opened.note;
   }
+  if (engine === 'tfjs-node' || engine === 'tfjs-node-gpu') {
+    if (!findPackage(engine)) throw notInstalled(engine);
+    prepareProcess(request.threads);
+  }
+  const chosen = engine === 'auto' ? 'native' : engine;
   try {
-    const opened = await openThread('native', request);
-    return { thread: opened.thread, engine: 'native', provider: opened.provider, note };
+    const opened = await openThread(chosen, request);
+    return { thread: opened.thread, engine: chosen, provider: opened.provider, note };
   } catch (error) {
-    const reason = `The native engine cannot run ${file}: ${firstLine(error)}`;
-    if (engine === 'native') throw new UserError(`${reason}. Run it with --engine onnxruntime.`);
+    const reason = `The ${chosen} engine cannot run ${file}: ${firstLine(error)}`;
+    if (engine !== 'auto') throw new UserError(`${reason}. Run it with --engine onnxruntime.`);
     return { ...(await openOnnxruntime({ ...request, provider: 'cpu' })), note: `${reason}: using onnxruntime.` };
   }
 }

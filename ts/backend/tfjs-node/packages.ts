@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { UserError } from '../../base/errors.js';
 
 /** The engines that are tfjs's packages for libtensorflow, with the folder of each in the one that the set-up fills. */
 const kinds = { 'tfjs-node': 'cpu', 'tfjs-node-gpu': 'gpu' } as const;
@@ -17,6 +18,10 @@ export interface TfjsNodePackage {
 /** What installs an engine. */
 export const setupCommand = (engine: TfjsNodeEngine): string =>
   `npm run setup:tensorflow${engine === 'tfjs-node-gpu' ? ' -- --gpu' : ''}`;
+
+/** What is said where it is missing. */
+export const notInstalled = (engine: TfjsNodeEngine): UserError =>
+  new UserError(`The engine ${engine} is not installed. Set it up: ${setupCommand(engine)}`);
 
 /** Where `npm run setup:tensorflow` puts it; scripts/tensorflow/places.mjs says the same. */
 const setupFolder = (): string =>

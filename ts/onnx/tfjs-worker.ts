@@ -1,27 +1,24 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
-import { loadBinding } from '../backend/binding.js';
 import { StepRunner } from '../backend/capture/step-runner.js';
-import { useEngine } from '../backend/engine.js';
+import { useEngine, type EngineName } from '../backend/engine.js';
 import { importGraph } from './import/import.js';
 import { decodeModel } from './proto.js';
 import type { Made, Opened, Work } from './session-messages.js';
 import { serveSession } from './session-port.js';
 
-// The thread that runs a generator on the native backend, which it loads for itself.
+// The thread that runs a generator on an engine of tfjs's, which it loads for itself.
 
 let runner: StepRunner<object, { nchw: Tensor4D }, { made: Tensor4D }> | undefined;
 
-async function open({ model, threads }: Work<'open'>): Promise<Opened> {
-  // First, since tfjs prints a line about an engine that does not start.
-  loadBinding();
-  await useEngine('native', 'float32', { threads });
+async function open({ engine, model, threads }: Work<'open'>): Promise<Opened> {
+  await useEngine(engine as EngineName, 'float32', { threads });
   const graph = importGraph(decodeModel(model).graph!);
   runner = new StepRunner((state, { nchw }) => ({
     state,
     outputs: { made: tf.transpose(graph.run(tf.transpose(nchw, [0, 2, 3, 1])), [0, 3, 1, 2]) },
   }));
-  return { provider: 'cpu' };
+  return { provider: engine === 'tfjs-node-gpu' ? 'cuda' : 'cpu' };
 }
 
 async function run({ images, shape }: Work<'run'>): Promise<Made> {
