@@ -78,3 +78,14 @@ export { type Score } from './pretrain/score.js';
 export { exportOnnx, type ExportOptions } from './onnx/export.js';
 export { openGenerator, type GeneratorSession, type SessionOptions } from './onnx/session.js';
 export { augment, type AugmentOptions, type AugmentResult, type AugmentStart } from './augment/augment.js';
+
+// Evaluate: jobs that any process may run, and what they show
+export { evaluate, type Evaluation, type EvaluateEvents, type EvaluateResult } from './evaluate/evaluate.js';
+export { evaluateDefaults, resolveEvaluate, type EvaluateConfig } from './evaluate/options.js';
+export { jobHash, type Job, type JobResult } from './evaluate/job.js';
+export { JobStore } from './evaluate/job-store.js';
+export { runJob, type RunJobOptions } from './evaluate/run-job.js';
+export { summarize, type ArmResults, type Summary } from './evaluate/summary.js';
+export { verdicts } from './evaluate/verdict.js';
+export { metricsOf, type Metrics, type Predictions } from './evaluate/metrics.js';
+export { benjaminiHochberg, compare, estimate, holm, type Comparison, type Estimate } from './evaluate/statistics.js';

@@ -7,13 +7,13 @@ import { presets } from '../../ts/train/presets.js';
 
 const size = 16;
 
-/** Writes a folder of noise images, 5 of Neutral and 3 of Disgust, to train tiny networks on. */
-export async function writeTinyFaces(folder: string): Promise<void> {
+/** Writes a folder of noise images, of so many in each class, to train tiny networks on. */
+export async function writeTinyFaces(
+  folder: string,
+  counts: Readonly<Record<string, number>> = { Neutral: 5, Disgust: 3 },
+): Promise<void> {
   const random = new Philox(17);
-  for (const [name, count] of [
-    ['Neutral', 5],
-    ['Disgust', 3],
-  ] as const) {
+  for (const [name, count] of Object.entries(counts)) {
     await mkdir(join(folder, name), { recursive: true });
     for (let i = 0; i < count; i++) {
       const pixels = Uint8Array.from({ length: size * size }, () => random.integer(256));

@@ -3,6 +3,7 @@ import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
+import sharp from 'sharp';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { augment, type AugmentOptions } from '../../ts/augment/augment.js';
 import { toImages, toInput } from '../../ts/augment/pixels.js';
@@ -55,6 +56,7 @@ const run = (options: Partial<AugmentOptions> = {}) =>
 interface Row {
   file: string;
   source: string;
+  source_sha256: string;
   class: string;
   seed: string;
   flip: string;
@@ -113,7 +115,8 @@ describe('augment', () => {
     expect((await readdir(out)).sort()).toEqual(['Disgust', 'contact-sheet.png', 'manifest.csv']);
 
     const rows = await readManifest();
-    expect(Object.keys(rows[0]!)).toEqual(['file', 'source', 'class', 'seed', 'flip', 'shift_x', 'shift_y', 'sha256']);
+    const columns = ['file', 'source', 'source_sha256', 'class', 'seed', 'flip', 'shift_x', 'shift_y', 'sha256'];
+    expect(Object.keys(rows[0]!)).toEqual(columns);
     expect(rows.map(({ file }) => file)).toEqual(
       Array.from({ length: 12 }, (_, i) => `Disgust/${String(i + 1).padStart(5, '0')}.png`),
     );
@@ -121,6 +124,8 @@ describe('augment', () => {
     for (const row of rows) {
       expect(row).toMatchObject({ class: 'Disgust', seed: '1', sha256: content[row.file] });
       expect(row.source).toContain(join(data, 'Neutral'));
+      const pixels = await sharp(row.source).toColourspace('b-w').raw().toBuffer();
+      expect(row.source_sha256).toBe(createHash('sha256').update(pixels).digest('hex'));
     }
     // The output is a data set of its own.
     const faces = await loadFaces({ data: out, size, channels: 1 });

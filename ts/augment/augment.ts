@@ -1,22 +1,19 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { stringify } from 'csv-stringify/sync';
-import { messageOf, UserError } from '../base/errors.js';
 import { writeAtomic } from '../base/files.js';
 import { checkFree, OutputFolder } from '../base/output-folder.js';
 import { timeStamp } from '../base/time.js';
+import { digestOfFace } from '../data/faces.js';
 import { openGenerator, type GeneratorSession } from '../onnx/session.js';
 import { imageGrid } from '../report/image-grid.js';
 import { augmentDefaults, checkOptions, type AugmentOptions } from './options.js';
-import { toImages, toInput } from './pixels.js';
+import { manifestColumns, manifestName } from './manifest.js';
 import { planFaces, type Plan } from './plan.js';
-import { renderSource } from './sources.js';
+import { translate } from './translate.js';
 import { openWriter, type Written } from './writers.js';
 
 export { type AugmentOptions, type AugmentStart, type Format } from './options.js';
-
-/** The file that every output folder holds. */
-const manifestName = 'manifest.csv';
 
 export interface AugmentResult {
   readonly out: string;
@@ -30,8 +27,8 @@ export interface AugmentResult {
 
 /**
  * Makes faces of one class by translating those of another with a generator. The folder holds the
- * faces, contact-sheet.png and manifest.csv (file, source, class, seed, flip, shift_x, shift_y,
- * sha256); it appears when all is written, or not at all. The same options give the same files.
+ * faces, contact-sheet.png and manifest.csv (file, source, source_sha256, class, seed, flip, shift_x,
+ * shift_y, sha256); it appears when all is written, or not at all. The same options give the same files.
  * @throws UserError for options, data, a generator or a folder that cannot be used
  */
 export async function augment(options: AugmentOptions): Promise<AugmentResult> {
@@ -70,7 +67,7 @@ async function makeFaces(
   const writer = await openWriter(folder, { ...options, className, shape: faces });
   const ledger = new Ledger(plan, options.seed ?? augmentDefaults.seed);
   try {
-    await translate(options, plan, session, async (sources, made) => {
+    await translate(session, { ...options, ...plan }, async (sources, made) => {
       ledger.add(sources, made, await writer.write(made));
       options.onProgress?.(ledger.count);
     });
@@ -79,52 +76,6 @@ async function makeFaces(
   }
   await ledger.write(folder);
   return ledger.equal;
-}
-
-/**
- * Batches that the generator has or waits for: one that it translates and one that is there when
- * that is done.
- */
-const batchesAhead = 2;
-
-/**
- * Runs the chosen faces through the generator, batch by batch. While one batch is translated, the
- * one before it is written and the one after it prepared.
- */
-async function translate(
-  { onnx, batchSize = augmentDefaults.batchSize, signal }: AugmentOptions,
-  { faces, chosen }: Plan,
-  session: GeneratorSession,
-  write: (sources: Uint8Array[], made: Uint8Array[]) => Promise<void>,
-): Promise<void> {
-  let begun = 0;
-  const begin = () => {
-    const sources = chosen.slice(begun, begun + batchSize).map((face) => renderSource(faces, face));
-    begun += sources.length;
-    const made = session.run(toInput(sources, faces), sources.length, faces.size);
-    // Awaited when its turn comes; if an earlier batch fails, that is the error to show.
-    made.catch(() => undefined);
-    return { sources, made };
-  };
-  const queue: ReturnType<typeof begin>[] = [];
-  const fill = () => {
-    while (begun < chosen.length && queue.length < batchesAhead) queue.push(begin());
-  };
-  fill();
-  for (let batch = queue.shift(); batch; batch = queue.shift()) {
-    const output = await batch.made;
-    signal?.throwIfAborted();
-    fill();
-    await write(batch.sources, imagesOf(output, faces, onnx));
-  }
-}
-
-function imagesOf(output: Float32Array, faces: Plan['faces'], onnx: string): Uint8Array[] {
-  try {
-    return toImages(output, faces);
-  } catch (error) {
-    throw new UserError(`${onnx} makes no images: ${messageOf(error)}.`);
-  }
 }
 
 /** Pairs of source and face on the contact sheet. */
@@ -152,7 +103,8 @@ class Ledger {
     made.forEach((image, i) => {
       const { index, flip, shiftX, shiftY } = chosen[this.count]!;
       const { file, sha256 } = written[i]!;
-      this.rows.push([file, faces.source(index), className, this.seed, flip ? 1 : 0, shiftX, shiftY, sha256]);
+      const source = [faces.source(index), digestOfFace(faces, index)];
+      this.rows.push([file, ...source, className, this.seed, flip ? 1 : 0, shiftX, shiftY, sha256]);
       this.digests.add(createHash('sha256').update(image).digest('base64'));
       this.equal = this.count - this.digests.size;
       if (this.pairs.length < sheetPairs) this.pairs.push({ source: sources[i]!, made: image });
@@ -160,8 +112,7 @@ class Ledger {
   }
 
   async write(folder: string): Promise<void> {
-    const header = ['file', 'source', 'class', 'seed', 'flip', 'shift_x', 'shift_y', 'sha256'];
-    await writeAtomic(join(folder, manifestName), stringify([header, ...this.rows]));
+    await writeAtomic(join(folder, manifestName), stringify([manifestColumns, ...this.rows]));
     await writeAtomic(join(folder, 'contact-sheet.png'), await this.sheet());
   }
 

@@ -16,6 +16,9 @@ export interface TrainingBatch {
 export const variations = ['none', 'flips-and-shifts', 'flips-shifts-and-light'] as const;
 export type Variation = (typeof variations)[number];
 
+/** Faces to train on; votes, where there are any, go before labels. */
+export type TrainingFaces = Pick<FaceSet, 'pixels' | 'labels' | 'size' | 'channels' | 'classNames' | 'votes'>;
+
 export interface BatchOptions {
   readonly batchSize: number;
   /** Part of every target that is spread over all classes. */
@@ -43,7 +46,7 @@ export class TrainingBatches {
   private readonly random: Philox;
 
   constructor(
-    private readonly faces: FaceSet,
+    private readonly faces: TrainingFaces,
     indices: Int32Array,
     private readonly options: BatchOptions,
   ) {
@@ -104,7 +107,7 @@ export class TrainingBatches {
 }
 
 /** Draws a class, each as often as any other, then one of its images, each once a round. */
-function byClass({ labels, classNames }: FaceSet, indices: Int32Array, seed: number): { next(): number } {
+function byClass({ labels, classNames }: TrainingFaces, indices: Int32Array, seed: number): { next(): number } {
   const orders = classNames.map((_, label) => {
     const own = indices.filter((i) => labels[i] === label);
     return own.length === 0 ? undefined : new DataOrder(own, seed, streams.classes + label);
@@ -115,7 +118,7 @@ function byClass({ labels, classNames }: FaceSet, indices: Int32Array, seed: num
 }
 
 /** What a network should say of image i: the FER+ votes as fractions where there are any, else its label. */
-export function targetOf({ votes, labels, classNames }: FaceSet, i: number): number[] {
+export function targetOf({ votes, labels, classNames }: TrainingFaces, i: number): number[] {
   const counts = votes ? classVotes(votes, i) : [];
   const sum = counts.reduce((a, b) => a + b, 0);
   return sum > 0 ? counts.map((count) => count / sum) : classNames.map((_, label) => (label === labels[i] ? 1 : 0));

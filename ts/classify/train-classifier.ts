@@ -5,13 +5,12 @@ import { StepRunner } from '../backend/capture/step-runner.js';
 import { UserError } from '../base/errors.js';
 import { flagOf } from '../base/options.js';
 import { Philox } from '../base/random.js';
-import type { FaceSet } from '../data/faces.js';
 import { trainableClassifier, type ConvClassifier, type TrainableClassifier } from '../models/conv-classifier.js';
 import { downloadParams, uploadParams } from '../models/host-params.js';
 import { initialParams, type HostParams, type Params } from '../models/network.js';
 import { adamCoefficients, adamUpdate, type AdamOptions } from '../ops/adam.js';
 import { valueAndGrads } from '../ops/gradients.js';
-import { TrainingBatches, type BatchOptions, type TrainingBatch } from './batches.js';
+import { TrainingBatches, type BatchOptions, type TrainingBatch, type TrainingFaces } from './batches.js';
 
 export interface ClassifierTraining extends BatchOptions {
   readonly steps: number;
@@ -19,7 +18,7 @@ export interface ClassifierTraining extends BatchOptions {
   readonly smallFraction: number;
   /** Highest step size of Adam's one cycle. */
   readonly learningRate: number;
-  /** Part of the pooled features that is left out at random. Default 0. */
+  /** Part of the pooled features that is left out at random, below 0.99. Default 0. */
   readonly dropout?: number;
 }
 
@@ -55,7 +54,7 @@ type Inputs = { images: Tensor4D; targets: Tensor2D; update: Tensor1D; dropout?:
  */
 export async function trainClassifier(
   shape: ConvClassifier,
-  faces: FaceSet,
+  faces: TrainingFaces,
   indices: Int32Array,
   training: ClassifierTraining,
   { signal, onStep }: TrainingEvents = {},
@@ -105,7 +104,7 @@ const named = (names: readonly string[], tensors: readonly Tensor[]): Params =>
 
 function upload(
   { images, side, targets }: TrainingBatch,
-  { channels, classNames }: FaceSet,
+  { channels, classNames }: TrainingFaces,
   update: AdamOptions,
 ): Inputs {
   const n = targets.length / classNames.length;
@@ -116,9 +115,15 @@ function upload(
   };
 }
 
+/** Four draws from each random word; the rate is that of 256ths. */
 function dropoutMask(random: Philox, [n, features]: [number, number], rate: number): Tensor2D {
-  const kept = 1 / (1 - rate);
-  const mask = Float32Array.from({ length: n * features }, () => (random.uniform() < rate ? 0 : kept));
+  const dropped = Math.round(256 * rate);
+  const kept = 256 / (256 - dropped);
+  const mask = new Float32Array(n * features);
+  for (let i = 0; i < mask.length; i += 4) {
+    const word = random.uint32();
+    for (let j = 0; j < 4 && i + j < mask.length; j++) mask[i + j] = ((word >>> (8 * j)) & 0xff) < dropped ? 0 : kept;
+  }
   return tf.tensor2d(mask, [n, features]);
 }
 

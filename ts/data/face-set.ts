@@ -104,6 +104,34 @@ export function selectFaces(faces: FaceSet, indices: ArrayLike<number>): FaceSet
   };
 }
 
+/** Faces with more images at the end; nothing is known of these but their class. */
+export function appendFaces(
+  faces: FaceSet,
+  { pixels, labels }: Pick<FaceSet, 'pixels' | 'labels'>,
+): Pick<FaceSet, 'pixels' | 'labels' | 'size' | 'channels' | 'classNames'> {
+  const all = {
+    pixels: new Uint8Array(faces.pixels.length + pixels.length),
+    labels: new Uint8Array(faces.count + labels.length),
+  };
+  all.pixels.set(faces.pixels);
+  all.pixels.set(pixels, faces.pixels.length);
+  all.labels.set(faces.labels);
+  all.labels.set(labels, faces.count);
+  const { size, channels, classNames } = faces;
+  return { ...all, size, channels, classNames };
+}
+
+/** The SHA-256 of an image's pixels, row by row, channels last, in hexadecimal. */
+export function digestOfFace(
+  { pixels, size, channels }: Pick<FaceSet, 'pixels' | 'size' | 'channels'>,
+  i: number,
+): string {
+  const bytes = size * size * channels;
+  return createHash('sha256')
+    .update(pixels.subarray(i * bytes, (i + 1) * bytes))
+    .digest('hex');
+}
+
 /** A digest of what faces are: pixels, labels and classes, in their order. */
 export function digestOfFaces({ pixels, labels, classNames, size, channels }: FaceSet): string {
   const shape = JSON.stringify({ classNames, size, channels });

@@ -9,7 +9,16 @@ import { isImageList, readImageList } from './image-list.js';
 import { resizeImages } from './resize.js';
 import { syntheticFaces } from './synthetic.js';
 
-export { facesOfClass, labelOf, type FaceSet, type Usage } from './face-set.js';
+export {
+  appendFaces,
+  digestOfFace,
+  digestOfFaces,
+  facesOfClass,
+  labelOf,
+  selectFaces,
+  type FaceSet,
+  type Usage,
+} from './face-set.js';
 
 export interface LoadOptions {
   /** FER2013 as csv or csv.gz, a folder of class folders, a list of image files (csv: file, class), or "synthetic". */

@@ -14,7 +14,8 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: 0.2rem 1rem 0.2rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
-th { font-weight: 500; color: var(--soft); white-space: nowrap; } td { overflow-wrap: anywhere; }`;
+th { font-weight: 500; color: var(--soft); white-space: nowrap; } td { overflow-wrap: anywhere; }
+.grid td { white-space: nowrap; font-variant-numeric: tabular-nums; }`;
 
 /** A page that needs no other file: follows the reader's light or dark theme, and narrow screens. */
 export function htmlPage(title: string, sections: readonly Section[]): string {
@@ -37,6 +38,22 @@ export function htmlTable(rows: readonly (readonly [name: string, value: string]
   const lines = rows.map(([name, value]) => `<tr><th>${escapeXml(name)}</th><td>${escapeXml(value)}</td></tr>`);
   return `<div class="wide"><table>${lines.join('\n')}</table></div>`;
 }
+
+/** A table with a head; the first column names the rows. */
+export function htmlGrid(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const cells = (tag: string, texts: readonly string[]) => texts.map((text) => `<${tag}>${escapeXml(text)}</${tag}>`);
+  const lines = rows.map(
+    ([name, ...values]) => `<tr>${cells('th', [name!]).join('')}${cells('td', values).join('')}</tr>`,
+  );
+  return `<div class="wide"><table class="grid"><tr>${cells('th', head).join('')}</tr>\n${lines.join('\n')}</table></div>`;
+}
+
+/** Paragraphs of plain text. */
+export const htmlText = (paragraphs: readonly string[]): string =>
+  paragraphs.map((text) => `<p>${escapeXml(text)}</p>`).join('\n');
+
+/** A drawing as part of the page, as wide as it is; a narrow screen scrolls it. */
+export const htmlSvg = (svg: string): string => `<div class="wide">${svg}</div>`;
 
 /** An image as part of the page. */
 export function htmlImage(png: Uint8Array, alt: string): string {

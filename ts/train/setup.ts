@@ -1,5 +1,5 @@
 import { useEngine } from '../backend/engine.js';
-import { loadFaces } from '../data/faces.js';
+import { loadFaces, type FaceSet } from '../data/faces.js';
 import type { TrainConfig } from './options.js';
 import { PerceptualFeatures } from './perceptual-features.js';
 import { Trainer } from './trainer.js';
@@ -25,12 +25,13 @@ export interface Setup {
 /**
  * Chooses the engine and loads what a configuration names: data, feature network, networks at their start.
  * @param events told how many rows or files were read so far, and which engine auto chose
+ * @param own faces to train on instead of those of `given.data`
  * @throws UserError naming what is missing or does not fit
  */
-export async function setUp(given: TrainConfig, events: SetupEvents = {}): Promise<Setup> {
+export async function setUp(given: TrainConfig, events: SetupEvents = {}, own?: FaceSet): Promise<Setup> {
   const engine = await useEngine(given.engine, given.precision, { onChosen: (note) => events.onEngine?.(note) });
   const config: TrainConfig = { ...given, engine };
-  const faces = await loadFaces({ ...config, onProgress: (rows) => events.onReading?.(rows) });
+  const faces = own ?? (await loadFaces({ ...config, onProgress: (rows) => events.onReading?.(rows) }));
   const features = await PerceptualFeatures.load(config);
   try {
     const trainer = new Trainer(config, faces, features);

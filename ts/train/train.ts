@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { UserError } from '../base/errors.js';
 import { writeAtomic } from '../base/files.js';
+import type { FaceSet } from '../data/faces.js';
 import { downloadParams } from '../models/host-params.js';
 import { exportOnnx } from '../onnx/export.js';
 import { generatorMetadata } from '../onnx/generator-metadata.js';
@@ -58,6 +59,8 @@ export interface TrainOptions extends TrainEvents {
   readonly signal?: AbortSignal;
   /** A run folder, or one of its checkpoints: the run goes on from there. */
   readonly resume?: string;
+  /** Faces to train on instead of those of `config.data`; of the configured size and channels. */
+  readonly faces?: FaceSet;
 }
 
 export type StopReason = 'finished' | 'max-steps' | 'max-minutes' | 'aborted';
@@ -82,7 +85,7 @@ export async function trainCycleGan(config: TrainConfig, options: TrainOptions =
   const point = options.resume === undefined ? undefined : resumePoint(options.resume);
   const begun = point && (await readRunConfig(point.run));
   if (begun) resumeConfig(begun, config);
-  const setup = await setUp(config, options);
+  const setup = await setUp(config, options, options.faces);
   try {
     const { engine } = setup.config;
     if (begun && begun.engine !== engine)

@@ -1,0 +1,102 @@
+import { existsSync } from 'node:fs';
+import { copyFile, readdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UserError } from '../base/errors.js';
+import { makeFolder } from '../base/files.js';
+import { selectFaces, type FaceSet } from '../data/faces.js';
+import { validateConfig } from '../train/config.js';
+import type { TrainConfig } from '../train/options.js';
+import { runFiles } from '../train/run-folder.js';
+import { trainCycleGan } from '../train/train.js';
+import { contentHash, type Job } from './job.js';
+import type { AddedFaces } from './treatment.js';
+
+export interface FoldGeneratorOptions {
+  /** Where generators are kept: `<folder>/generators/<hash>-<direction>.onnx`. */
+  readonly folder: string;
+  readonly signal?: AbortSignal | undefined;
+  readonly onStep?: ((step: number, steps: number) => void) | undefined;
+}
+
+/**
+ * Trains a generator on a fit's own training images, unless that was done before; goes on where an
+ * earlier sitting was stopped.
+ * @returns its file
+ */
+export async function foldGenerator(
+  { config: settings, direction }: Extract<AddedFaces, { from: 'training' }>,
+  { data, split }: Job,
+  faces: FaceSet,
+  train: Int32Array,
+  { folder, signal, onStep }: FoldGeneratorOptions,
+): Promise<string> {
+  const hash = contentHash({ data, split, settings });
+  const generators = join(folder, 'generators');
+  const file = join(generators, `${hash}-${direction}.onnx`);
+  if (existsSync(file)) return file;
+  const runs = join(generators, `${hash}.runs`);
+  await makeFolder(runs);
+  const config = foldConfig(settings, { data: data.path, runs });
+  const resume = await unfinishedRun(runs);
+  let steps = 0;
+  const { folder: run, stopped } = await trainCycleGan(config, {
+    faces: selectFaces(faces, train),
+    ...(signal && { signal }),
+    ...(resume !== undefined && { resume }),
+    onStart: (start) => (steps = start.lastStep),
+    onStep: (step) => onStep?.(step, steps),
+  });
+  if (stopped === 'aborted') throw signal!.reason as Error;
+  for (const [name, made] of [
+    ['ab', 'generatorAB'],
+    ['ba', 'generatorBA'],
+  ] as const) {
+    const target = join(generators, `${hash}-${name}.onnx`);
+    await copyFile(runFiles(run)[made], `${target}.tmp`);
+    await rename(`${target}.tmp`, target);
+  }
+  await rm(runs, { recursive: true, force: true });
+  return file;
+}
+
+/**
+ * A run's configuration as one of a fold's: without what stops it by the clock, which would make it
+ * another run on another machine.
+ * @throws UserError for settings that are no configuration
+ */
+export function foldConfig(
+  settings: Readonly<Record<string, unknown>>,
+  { data, runs }: { data: string; runs: string },
+): TrainConfig {
+  return validateConfig({
+    capture: true,
+    precision: 'float32',
+    ...settings,
+    ...{ data, ferplus: null, runs, name: 'fold', maxMinutes: null },
+  });
+}
+
+/** The run that an earlier sitting left, where it came to a checkpoint. */
+async function unfinishedRun(runs: string): Promise<string | undefined> {
+  for (const name of (await readdir(runs)).sort().reverse()) {
+    if (name === 'latest' || !name.endsWith('-fold')) continue;
+    const run = join(runs, name);
+    const checkpoints = await readdir(join(run, 'checkpoints')).catch(() => []);
+    if (checkpoints.some((checkpoint) => checkpoint.startsWith('step-'))) return run;
+    await rm(run, { recursive: true, force: true });
+  }
+  return undefined;
+}
+
+/** The direction of a generator that was trained with these settings. @throws UserError where it has none */
+export function directionOf(
+  settings: Readonly<Record<string, unknown>>,
+  { from, to, onnx }: { from: string; to: string; onnx: string },
+): 'ab' | 'ba' {
+  const same = (a: unknown, b: string) => String(a).toLowerCase() === b.toLowerCase();
+  if (same(settings['from'], from) && same(settings['to'], to)) return 'ab';
+  if (same(settings['from'], to) && same(settings['to'], from)) return 'ba';
+  throw new UserError(
+    `${onnx} translates ${from} to ${to}, but its configuration trains ${String(settings['from'])} and ${String(settings['to'])}.`,
+  );
+}

@@ -1,0 +1,130 @@
+import { htmlGrid, htmlSvg, htmlTable, htmlText, type Section } from '../report/html.js';
+import { intervalChartSvg } from '../report/interval-chart.js';
+import type { Evaluation } from './evaluate.js';
+import { describeFigure, meanOf, type FigureName } from './figures.js';
+import type { Measure } from './metrics.js';
+import { figureIn, type ArmSummary } from './summary.js';
+import { describeDifference, findingOf, howToRead, shortP } from './verdict.js';
+
+/** The figures that tables of arms show. */
+export function tableFigures(target: string): FigureName[] {
+  return [
+    { measure: 'precision', of: target },
+    { measure: 'recall', of: target },
+    { measure: 'auc', of: target },
+    { measure: 'precision', of: meanOf },
+    { measure: 'f1', of: meanOf },
+    { measure: 'auc', of: meanOf },
+    { measure: 'accuracy', of: null },
+  ];
+}
+
+/** An evaluation as parts of a page. */
+export function evaluationSections(evaluation: Evaluation): Section[] {
+  const { arms, target, classNames, folds, repeats, notes, holdout } = evaluation;
+  const figures = tableFigures(target);
+  const head = ['', ...figures.map(describeFigure)];
+  const row = ({ name, figures: own }: ArmSummary) => [
+    name,
+    ...figures.map((figure) => {
+      const { mean, low, high } = figureIn(own, figure);
+      return `${mean.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
+    }),
+  ];
+  const heldOut = arms.flatMap((arm) => (arm.holdout ? [{ ...arm, holdout: arm.holdout }] : []));
+  const chart = (measure: Measure, xName: string) =>
+    htmlSvg(
+      intervalChartSvg({
+        title: `${xName}, with 95 % intervals`,
+        xName,
+        groups: [...classNames, meanOf].map((of) => ({
+          name: of,
+          values: arms.map(({ name, figures: own }) => {
+            const { mean: value, low, high } = figureIn(own, { measure, of });
+            return { name, value, low, high };
+          }),
+        })),
+      }),
+    );
+  return [
+    { title: 'Verdict', html: htmlText([...evaluation.verdicts, ...(arms.length > 1 ? [howToRead] : []), ...notes]) },
+    {
+      title: `Figures of ${repeats} x ${folds}-fold cross-validation`,
+      html: htmlGrid(head, arms.map(row)),
+    },
+    { title: 'Precision of each class', html: chart('precision', 'precision') },
+    { title: 'AUC of each class against all others', html: chart('auc', 'AUC') },
+    ...(evaluation.comparisons.length > 0 ? [{ title: 'Differences', html: differences(evaluation) }] : []),
+    ...(heldOut.length > 0
+      ? [
+          {
+            title: `On ${holdout} held-out faces of every class`,
+            html:
+              htmlGrid(
+                head,
+                heldOut.map(({ name, holdout: own }) => [
+                  name,
+                  ...figures.map((figure) => {
+                    const { mean, deviation } = figureIn(own, figure);
+                    return `${mean.toFixed(3)} ± ${deviation.toFixed(3)}`;
+                  }),
+                ]),
+              ) +
+              htmlText([
+                'Mean and standard deviation over the fits, all on the same faces: as many of each class, so that ' +
+                  'precision differs from that on the folds, where classes have their own sizes.',
+              ]),
+          },
+        ]
+      : []),
+    ...arms.map((arm) => ({ title: `Confusion, ${arm.name}`, html: confusion(arm, classNames) })),
+    { title: 'Options', html: options(evaluation) },
+  ];
+}
+
+function differences({ comparisons }: Evaluation): string {
+  return (
+    htmlGrid(
+      ['', 'against', 'figure', 'difference', 'p', 'q', "Cohen's d", 'fits better', ''],
+      comparisons.map((figure) => [
+        figure.arm,
+        figure.against,
+        describeFigure(figure),
+        describeDifference(figure),
+        shortP(figure.p),
+        shortP(figure.q),
+        figure.effect.toFixed(2),
+        `${figure.better} of ${figure.fits}`,
+        findingOf(figure),
+      ]),
+    ) +
+    htmlText([
+      'p: corrected resampled t-test on the differences of all fits (Nadeau & Bengio 2003). q: the same, corrected for ' +
+        'the number of rows of this table (Benjamini & Hochberg 1995).',
+    ])
+  );
+}
+
+/** Rows in per cent of the class's images. */
+function confusion({ confusion: counts }: ArmSummary, classNames: readonly string[]): string {
+  return htmlGrid(
+    ['class \\ given', ...classNames, 'images'],
+    counts.map((row, c) => {
+      const images = row.reduce((a, b) => a + b, 0);
+      return [
+        classNames[c]!,
+        ...row.map((count) => `${((100 * count) / images).toFixed(1)} %`),
+        String(Math.round(images)),
+      ];
+    }),
+  );
+}
+
+function options({ config }: Evaluation): string {
+  return htmlTable(
+    Object.entries(config).map(([name, value]) => [
+      name,
+      value === null ? 'none' : Array.isArray(value) ? value.join(', ') : String(value),
+    ]),
+  );
+}

@@ -1,0 +1,127 @@
+import { figureNames, figureOf, fitMetrics, meanOf, sameFigure, type FigureName, type FitMetrics } from './figures.js';
+import type { JobResult } from './job.js';
+import { benjaminiHochberg, compare, estimate, holm, type Comparison, type Estimate } from './statistics.js';
+import type { Arm } from './treatment.js';
+
+export type Figure = FigureName & Estimate;
+
+/** An arm over all its fits. */
+export interface ArmSummary extends Arm {
+  readonly fits: number;
+  /** Generated faces that a fit was given, on average. */
+  readonly added: number;
+  /** On the folds: every image is tested on once a repeat. */
+  readonly figures: readonly Figure[];
+  /** On the images held out from all folds, the same ones every time: `low` and `high` know nothing of other images. */
+  readonly holdout: readonly Figure[] | null;
+  /** Images of each class (row) that were given each class (column), mean of a repeat. */
+  readonly confusion: readonly (readonly number[])[];
+}
+
+/** One arm against another, fold by fold. */
+export interface ComparedFigure extends FigureName, Comparison {
+  readonly arm: string;
+  readonly against: string;
+  /** Corrected for the number of all comparisons: the false discovery rate (Benjamini & Hochberg). */
+  readonly q: number;
+  /** Of the figures that verdicts are on: corrected for their number (Holm). */
+  readonly pHolm: number | null;
+}
+
+/** What an evaluation found. */
+export interface Summary {
+  readonly classNames: readonly string[];
+  /** The class that verdicts are on. */
+  readonly target: string;
+  readonly folds: number;
+  readonly repeats: number;
+  readonly arms: readonly ArmSummary[];
+  readonly comparisons: readonly ComparedFigure[];
+}
+
+/** Results of an arm's fits, in the order of repeats and folds: the same for every arm. */
+export interface ArmResults extends Arm {
+  readonly results: readonly JobResult[];
+}
+
+/** The figures that verdicts are on: the precision of the rare class, and the mean AUC. */
+export const headline = (target: string): FigureName[] => [
+  { measure: 'precision', of: target },
+  { measure: 'auc', of: meanOf },
+];
+
+/**
+ * Summarizes the fits of several arms on the same folds.
+ * @param pairs names of arms to compare: arm, against
+ */
+export function summarize(
+  arms: readonly ArmResults[],
+  pairs: readonly (readonly [arm: string, against: string])[],
+  target: string,
+): Summary {
+  const measured = new Map(arms.map((arm) => [arm.name, arm.results.map(fitMetrics)] as const));
+  const [{ results: first }] = arms as [ArmResults];
+  const { classNames } = first[0]!;
+  const names = figureNames(classNames);
+  const { folds } = first[0]!.job.split;
+  const repeats = Math.round(first.length / folds);
+  const compared = pairs.flatMap(([arm, against]) => {
+    const [ours, theirs] = [measured.get(arm)!, measured.get(against)!];
+    return names.map((name) => ({ ...name, arm, against, ...compareFits(ours, theirs, name) }));
+  });
+  const q = benjaminiHochberg(compared.map(({ p }) => p));
+  const onHeadline = compared.flatMap((figure, i) => (headline(target).some((h) => sameFigure(h, figure)) ? [i] : []));
+  const corrected = holm(onHeadline.map((i) => compared[i]!.p));
+  return {
+    ...{ classNames, target, folds, repeats },
+    arms: arms.map(({ name, treatment, results }) =>
+      summarizeArm({ name, treatment }, results, measured.get(name)!, repeats),
+    ),
+    comparisons: compared.map((figure, i) => {
+      const at = onHeadline.indexOf(i);
+      return { ...figure, q: q[i]!, pHolm: at < 0 ? null : corrected[at]! };
+    }),
+  };
+}
+
+function compareFits(ours: readonly FitMetrics[], theirs: readonly FitMetrics[], name: FigureName): Comparison {
+  const differences = ours.map(
+    ({ fold, classNames }, i) => figureOf(fold, classNames, name) - figureOf(theirs[i]!.fold, classNames, name),
+  );
+  return compare(differences, testOverTrain(ours));
+}
+
+const testOverTrain = (fits: readonly FitMetrics[]): number => mean(fits.map((fit) => fit.testOverTrain));
+const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
+
+function summarizeArm(
+  arm: Arm,
+  results: readonly JobResult[],
+  fits: readonly FitMetrics[],
+  repeats: number,
+): ArmSummary {
+  const { classNames } = fits[0]!;
+  const figures = (of: 'fold' | 'holdout') =>
+    figureNames(classNames).map((name) => ({
+      ...name,
+      ...estimate(
+        fits.map((fit) => figureOf(fit[of]!, classNames, name)),
+        testOverTrain(fits),
+      ),
+    }));
+  return {
+    ...arm,
+    fits: fits.length,
+    added: mean(results.map(({ added }) => added)),
+    figures: figures('fold'),
+    holdout: fits[0]!.holdout ? figures('holdout') : null,
+    confusion: classNames.map((_, row) =>
+      classNames.map((_, column) => fits.reduce((sum, { fold }) => sum + fold.confusion[row]![column]!, 0) / repeats),
+    ),
+  };
+}
+
+/** One of an arm's figures. */
+export function figureIn(figures: readonly Figure[], name: FigureName): Figure {
+  return figures.find((figure) => sameFigure(figure, name))!;
+}

@@ -1,0 +1,57 @@
+import { describeFigure, sameFigure } from './figures.js';
+import { headline, type ComparedFigure, type Summary } from './summary.js';
+
+/** The chance of a false finding that verdicts allow. */
+export const level = 0.05;
+/** Differences whose whole interval is nearer to 0 than this are called none. */
+export const negligible = 0.01;
+
+export type Finding = 'higher' | 'lower' | 'unchanged' | 'undecided';
+
+/** What a comparison shows: by its corrected p value, else by how wide its interval is. */
+export function findingOf({ mean, low, high, p, pHolm, q }: ComparedFigure): Finding {
+  const corrected = pHolm ?? q;
+  if (p < level && corrected < level) return mean > 0 ? 'higher' : 'lower';
+  return Math.max(-low, high) < negligible ? 'unchanged' : 'undecided';
+}
+
+/** "+0.041 [+0.010, +0.072]" */
+export const describeDifference = ({ mean, low, high }: Pick<ComparedFigure, 'mean' | 'low' | 'high'>): string =>
+  `${signed(mean)} [${signed(low)}, ${signed(high)}]`;
+
+/** With a real minus, as many digits for every value. */
+export function signed(value: number): string {
+  const text = Math.abs(value).toFixed(3);
+  if (Number(text) === 0) return text;
+  return `${value < 0 ? '−' : '+'}${text}`;
+}
+
+/** "0.012", "< 0.001" */
+export const shortP = (p: number): string => (p < 0.001 ? '< 0.001' : p.toFixed(p < 0.1 ? 3 : 2));
+
+/** "p = 0.012", "p < 0.001" */
+const describeP = (p: number): string => `p ${p < 0.001 ? '' : '= '}${shortP(p)}`;
+
+/**
+ * One sentence for each two arms that were compared, e.g. "generated against baseline: Disgust
+ * precision +0.041 [+0.010, +0.072], p = 0.012 (corrected 0.036): higher; mean AUC ..."
+ */
+export function verdicts({ comparisons, target }: Summary): string[] {
+  const corrected = comparisons.filter(({ pHolm }) => pHolm !== null);
+  const pairs = new Map(corrected.map((figure) => [`${figure.arm} against ${figure.against}`, figure]));
+  return [...pairs].map(([pair, { arm, against }]) => {
+    const parts = headline(target).map((name) => {
+      const figure = corrected.find(
+        (other) => other.arm === arm && other.against === against && sameFigure(other, name),
+      )!;
+      const many = corrected.length > 1 ? ` (corrected ${shortP(figure.pHolm!)})` : '';
+      return `${describeFigure(name)} ${describeDifference(figure)}, ${describeP(figure.p)}${many}: ${findingOf(figure)}`;
+    });
+    return `${pair}: ${parts.join('; ')}.`;
+  });
+}
+
+/** What the words of verdicts mean. */
+export const howToRead =
+  `Intervals are of 95 %. Higher and lower: p below ${level}, also after Holm's correction for all verdicts together; ` +
+  `unchanged: the whole interval lies within ±${negligible}; undecided: neither.`;
