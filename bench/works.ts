@@ -1,6 +1,7 @@
 // The pieces of work that contestants share.
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+import { StepRunner } from '../ts/backend/capture/step-runner.js';
 import { makeGenerator } from '../ts/models/generator.js';
 import { uploadParams } from '../ts/models/host-params.js';
 import { initialParams, type HostParams } from '../ts/models/network.js';
@@ -31,7 +32,7 @@ export interface Work {
 
 export interface Prepared {
   /** One run on the current engine, up to its results' being there. */
-  run(): void;
+  run(): void | Promise<void>;
   dispose(): void;
 }
 
@@ -61,13 +62,32 @@ export function contestantOf(engine: Engine, work: Work): Contestant {
 /** Frees what `make` gives, after reading a number of it: an engine may answer before it is done. */
 function finish(make: () => Tensor | Tensor[]): void {
   const made = tf.tidy(make);
-  const last = Array.isArray(made) ? made.at(-1)! : made;
-  tf.tidy(() => void tf.slice(tf.reshape(last, [-1]), 0, 1).dataSync());
+  waitFor(Array.isArray(made) ? made.at(-1)! : made);
   tf.dispose(made);
+}
+
+function waitFor(tensor: Tensor): void {
+  tf.tidy(() => void tf.slice(tf.reshape(tensor, [-1]), 0, 1).dataSync());
 }
 
 function prepared(tensors: Record<string, Tensor>, make: () => Tensor | Tensor[]): Prepared {
   return { run: () => finish(make), dispose: () => tf.dispose(tensors) };
+}
+
+/** As training runs it: recorded and replayed by the native engine, called on the others. */
+function steps<Inputs extends object>(inputs: Inputs, compute: (inputs: Inputs) => Tensor[]): Prepared {
+  const runner = new StepRunner((state: object, given: Inputs) => ({ state, outputs: compute(given) }));
+  return {
+    async run() {
+      const { outputs } = await runner.run({}, inputs);
+      waitFor(outputs.at(-1)!);
+      tf.dispose(outputs);
+    },
+    dispose() {
+      runner.dispose();
+      tf.dispose(inputs as tf.TensorContainer);
+    },
+  };
 }
 
 /** A convolution of training's, of stride 1 and pad 1, or one of its gradients. */
@@ -113,12 +133,13 @@ export function trunkWork(config: TrainConfig, batch: number, forwardOnly = fals
       const names = Object.keys(params);
       const x = randomImages(batch, side, width);
       const dy = randomImages(batch, side, width, 2);
-      const gradients = tf.grads((input: Tensor, ...weights: Tensor[]) =>
-        trunk.apply(Object.fromEntries(names.map((name, i) => [name, weights[i]!])), input as Tensor4D),
-      );
-      return prepared({ ...params, x, dy }, () =>
-        forwardOnly ? trunk.apply(params, x) : gradients([x, ...Object.values(params)], dy),
-      );
+      return steps({ params, x, dy }, (given) => {
+        if (forwardOnly) return [trunk.apply(given.params, given.x)];
+        const gradients = tf.grads((input: Tensor, ...weights: Tensor[]) =>
+          trunk.apply(Object.fromEntries(names.map((name, i) => [name, weights[i]!])), input as Tensor4D),
+        );
+        return gradients([given.x, ...names.map((name) => given.params[name]!)], given.dy);
+      });
     },
   };
 }
@@ -139,13 +160,14 @@ export function perceptualWork(config: TrainConfig, batch: number, forwardOnly =
     trains: !forwardOnly,
     prepare() {
       const params = uploadParams(randomFeatures(vgg19));
-      const { stack, prepare } = featureStack(vgg19, params);
       const x = randomImages(batch, size, 3);
       const images = randomImages(batch, size, 3, 2);
-      const loss = (input: Tensor) => perceptualLoss(stack, prepare(input as Tensor4D), { images: prepare(images) });
-      return prepared({ ...params, x, images }, () => {
-        if (forwardOnly) return loss(x);
-        const { value, grads } = valueAndGrads(loss, [x]);
+      return steps({ params, x, images }, (given) => {
+        const { stack, prepare } = featureStack(vgg19, given.params);
+        const target = { images: prepare(given.images) };
+        const loss = (input: Tensor) => perceptualLoss(stack, prepare(input as Tensor4D), target);
+        if (forwardOnly) return [loss(given.x)];
+        const { value, grads } = valueAndGrads(loss, [given.x]);
         return [value, ...grads];
       });
     },
