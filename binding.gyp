@@ -3,6 +3,7 @@
 {
   'variables': {
     'runtime_sources': ["<!@(node -p \"require('fs').readdirSync('native/runtime').filter((f) => f.endsWith('.cc')).map((f) => 'native/runtime/' + f).join(' ')\")"],
+    'tensorflow_sources': ["<!@(node -p \"require('fs').readdirSync('native/tensorflow').filter((f) => f.endsWith('.cc')).map((f) => 'native/tensorflow/' + f).join(' ')\")"],
     'addon_sources': ["<!@(node -p \"require('fs').readdirSync('native/addon').filter((f) => f.endsWith('.cc')).map((f) => 'native/addon/' + f).join(' ')\")"],
     'cpu_sources': ["<!@(node -p \"require('fs').readdirSync('native/cpu').filter((f) => f.endsWith('.cc')).map((f) => 'native/cpu/' + f).join(' ')\")"],
     'node_addon_api': "<!(node -p \"require('path').dirname(require.resolve('node-addon-api'))\")",
@@ -19,7 +20,7 @@
   'targets': [
     {
       'target_name': 'rareface',
-      'sources': ['<@(runtime_sources)', '<@(addon_sources)'],
+      'sources': ['<@(runtime_sources)', '<@(tensorflow_sources)', '<@(addon_sources)'],
       'cflags_cc': ['-isystem', '<(node_addon_api)', '-O3'],
       'defines': ['NAPI_VERSION=8', 'NAPI_CPP_EXCEPTIONS'],
       'libraries': ['-lpthread', '-ldl'],

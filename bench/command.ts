@@ -19,7 +19,7 @@ const description =
 
 const examples = `
 Figures want an idle machine. Operations are counted by the direct method, for every contestant alike.
-tfjs-node takes part where @tensorflow/tfjs-node is installed, in node_modules or along NODE_PATH.
+tfjs-node takes part where it is set up (npm run setup:tensorflow): with this project's kernels in it, and as it came.
 
 Examples:
   npm run bench
@@ -136,7 +136,10 @@ async function* overview(): AsyncGenerator<Comparison> {
   const short = { rounds: options.rounds, turnMs: shortTurnMs };
   yield* benchKernels(options, short, shortCpuFlops);
   yield* benchStep(options, short);
-  yield* benchGeneration({ ...options, batch: [1, 8], engines: ['native', 'tfjs-node', 'wasm'] }, short);
+  yield* benchGeneration(
+    { ...options, batch: [1, 8], engines: ['native', 'tfjs-node', 'tfjs-node-plain', 'wasm'] },
+    short,
+  );
 }
 
 const shortCpuFlops = 2e8;

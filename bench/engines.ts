@@ -4,9 +4,10 @@ import { createRequire } from 'node:module';
 import { dirname } from 'node:path';
 import { type Precision } from '../ts/backend/binding.js';
 import { useEngine } from '../ts/backend/engine.js';
+import { leaveTensorflowKernels } from '../ts/backend/tensorflow/register.js';
 import { firstLineOf } from '../ts/base/errors.js';
 
-export const engineNames = ['native', 'tfjs-node', 'wasm', 'cpu'] as const;
+export const engineNames = ['native', 'tfjs-node', 'tfjs-node-plain', 'wasm', 'cpu'] as const;
 export type EngineName = (typeof engineNames)[number];
 
 /** A tfjs backend that takes part in a comparison. */
@@ -25,6 +26,10 @@ export interface Engine {
 const uses: Readonly<Record<EngineName, (precision: Precision) => Promise<unknown>>> = {
   native: (precision) => useEngine('native', precision),
   'tfjs-node': () => useEngine('tfjs-node'),
+  'tfjs-node-plain': async () => {
+    await useEngine('tfjs-node');
+    leaveTensorflowKernels();
+  },
   wasm: useWasm,
   cpu: () => useEngine('cpu'),
 };
@@ -35,10 +40,16 @@ async function useWasm(): Promise<void> {
   await tf.setBackend('wasm');
 }
 
-const titleOf = (name: EngineName, precision: Precision): string => {
-  if (name === 'native') return precision === 'float32' ? 'native' : `native ${precision}`;
-  return name === 'tfjs-node' ? name : `tfjs ${name}`;
+const titles: Readonly<Record<EngineName, string>> = {
+  native: 'native',
+  'tfjs-node': 'tfjs-node, our kernels',
+  'tfjs-node-plain': 'tfjs-node as it came',
+  wasm: 'tfjs wasm',
+  cpu: 'tfjs cpu',
 };
+
+const titleOf = (name: EngineName, precision: Precision): string =>
+  precision === 'float32' ? titles[name] : `${titles[name]} ${precision}`;
 
 /**
  * The engines that there are, native first, each in every precision that it has: all but native

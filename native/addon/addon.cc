@@ -1,5 +1,4 @@
 // The N-API surface: thin. Everything behind it is plain C++ (see runtime/).
-#include <dlfcn.h>
 #include <napi.h>
 
 #include <cstring>
@@ -15,18 +14,11 @@
 #include "../runtime/plan.h"
 #include "../runtime/views.h"
 #include "replay.h"
+#include "surface.h"
+#include "tensorflow_surface.h"
 
 namespace rareface {
 namespace {
-
-// The folder this shared object was loaded from; the kernel libraries lie beside it.
-std::string own_folder() {
-  Dl_info info{};
-  if (!dladdr(reinterpret_cast<void*>(&own_folder), &info) || !info.dli_fname)
-    throw std::runtime_error("the addon cannot find its own folder");
-  const std::string path = info.dli_fname;
-  return path.substr(0, path.find_last_of('/'));
-}
 
 // One per JS environment (the main thread or a worker).
 class Addon : public Napi::Addon<Addon> {
@@ -45,30 +37,13 @@ class Addon : public Napi::Addon<Addon> {
                              InstanceMethod("replay", &Addon::StartReplay),
                              InstanceMethod("memory", &Addon::MemoryUsed),
                              InstanceMethod("trim", &Addon::Trim),
+                             InstanceMethod("registerTensorflowOps", &Addon::RegisterTensorflowOps),
+                             InstanceMethod("lastTensorflowCall", &Addon::LastTensorflowCall),
                          });
     (void)env;
   }
 
  private:
-  // Turns any C++ exception into a JS Error.
-  template <class F>
-  static auto guarded(Napi::Env env, F&& body) -> decltype(body()) {
-    try {
-      return body();
-    } catch (const Napi::Error&) {
-      throw;
-    } catch (const std::exception& error) {
-      throw Napi::Error::New(env, error.what());
-    }
-  }
-
-  static int threads_of(const Napi::Value& value) {
-    const int threads = value.As<Napi::Number>().Int32Value();
-    require(threads >= 1 && threads <= kMaxThreads, "expected 1 to ", kMaxThreads,
-            " threads but received ", threads);
-    return threads;
-  }
-
   // open(isa: string, threads: number) -> { isa, threads, bfloat16, kernels }
   Napi::Value Open(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
@@ -80,15 +55,7 @@ class Addon : public Napi::Addon<Addon> {
         kernels_ = std::move(list);
         host_.emplace(threads);
       }
-      auto result = Napi::Object::New(info.Env());
-      auto names = Napi::Array::New(info.Env(), kernels_.entries().size());
-      for (std::uint32_t i = 0; i < kernels_.entries().size(); ++i)
-        names.Set(i, kernels_.entries()[i].name);
-      result.Set("isa", isa_);
-      result.Set("threads", host_->threads());
-      result.Set("bfloat16", supports_bfloat16(isa_));
-      result.Set("kernels", names);
-      return result;
+      return opened(info.Env(), isa_, host_->threads(), kernels_);
     });
   }
 
@@ -236,6 +203,14 @@ class Addon : public Napi::Addon<Addon> {
     report(info.Env());
   }
 
+  Napi::Value RegisterTensorflowOps(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&] { return register_tensorflow_ops(info); });
+  }
+
+  Napi::Value LastTensorflowCall(const Napi::CallbackInfo& info) {
+    return guarded(info.Env(), [&] { return last_tensorflow_call(info.Env()); });
+  }
+
   CpuHost& host() {
     if (!host_) throw std::runtime_error("the backend is not open");
     return *host_;
@@ -249,8 +224,6 @@ class Addon : public Napi::Addon<Addon> {
     Napi::MemoryManagement::AdjustExternalMemory(env, held - reported_);
     reported_ = held;
   }
-
-  static constexpr int kMaxThreads = 256;  // must match ts/backend/native-backend.ts
 
   Memory memory_;
   KernelList kernels_;

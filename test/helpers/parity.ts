@@ -30,12 +30,16 @@ interface HostTensor {
   values: ArrayLike<number>;
 }
 
+type Computation = () => tf.Tensor | tf.Tensor[] | tf.NamedTensorMap;
+
 /** What `compute` gives on an engine, read back; its tensors are disposed. */
-export async function resultsOn(
-  engine: EngineName,
-  compute: () => tf.Tensor | tf.Tensor[] | tf.NamedTensorMap,
-): Promise<HostTensor[]> {
+export async function resultsOn(engine: EngineName, compute: Computation): Promise<HostTensor[]> {
   await useEngine(engine);
+  return resultsOf(compute);
+}
+
+/** The same on the engine that is in use. */
+export function resultsOf(compute: Computation): HostTensor[] {
   const outputs = tf.tidy(compute);
   const tensors = outputs instanceof tf.Tensor ? [outputs] : Object.values(outputs);
   const read = tensors.map((t) => ({ shape: t.shape, dtype: t.dtype, values: t.dataSync() }));
@@ -69,11 +73,7 @@ export function expectClose(actual: HostTensor[], expected: HostTensor[], tolera
  * Runs `compute` on tfjs's cpu backend and on the native one, and compares. Tensors must be made
  * inside it (see randomTensor).
  */
-export async function expectParity(
-  compute: () => tf.Tensor | tf.Tensor[] | tf.NamedTensorMap,
-  tolerance: Tolerance,
-  what = '',
-): Promise<void> {
+export async function expectParity(compute: Computation, tolerance: Tolerance, what = ''): Promise<void> {
   const expected = await resultsOn('cpu', compute);
   const actual = await resultsOn('native', compute);
   expectClose(actual, expected, tolerance, what);

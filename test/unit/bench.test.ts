@@ -136,7 +136,7 @@ describe('the command line', () => {
     [['step', '--batch', '1,0'], /--batch <sizes>' argument '1,0' is invalid. Expected an integer between 1 and 4096/],
     [['step', '--precision', 'float16'], /Expected float32, bfloat16/],
     [['step', '--network', 'huge'], /Expected reference, write-up/],
-    [['kernels', '--engines', 'native,cuda'], /Expected native, tfjs-node, wasm, cpu/],
+    [['kernels', '--engines', 'native,cuda'], /Expected native, tfjs-node, tfjs-node-plain, wasm, cpu/],
     [['peers', 'dance'], /Allowed choices are step, trunk, vgg, infer/],
     [['peers', '--configurations', 'fastest'], /Expected eager, eager\+compile/],
     [['scaling', 'time'], /Allowed choices are batch, base-width, image-size, blocks/],

@@ -15,10 +15,18 @@ export interface PlanHandle {
   readonly plan: unique symbol;
 }
 
+/** What a kernel library was opened with; kernels by their numbers. */
+export interface OpenedKernels {
+  readonly isa: Isa;
+  readonly threads: number;
+  readonly bfloat16: boolean;
+  readonly kernels: readonly string[];
+}
+
 /** The native surface (native/addon/addon.cc). */
 export interface NativeBinding {
   /** Loads the kernels for an instruction set ('' takes the best) and starts the threads; later calls return what is open. */
-  open(isa: Isa | '', threads: number): { isa: Isa; threads: number; bfloat16: boolean; kernels: string[] };
+  open(isa: Isa | '', threads: number): OpenedKernels;
   setThreads(threads: number): void;
   /** An index in `precisions`, for the calls from now on. */
   setPrecision(precision: number): void;
@@ -38,20 +46,31 @@ export interface NativeBinding {
   memory(): { bytes: number; buffers: number; pooledBytes: number; peakBytes: number };
   /** Gives memory kept for reuse back to the system. */
   trim(): void;
+  /**
+   * Registers every kernel as an op of the libtensorflow that this process has loaded (native/tensorflow/ops.h),
+   * with threads of their own: once a process, later calls return what the first opened.
+   */
+  registerTensorflowOps(isa: Isa | '', threads: number): OpenedKernels & { readonly version: string };
+  /** How many of these ops ran; of the last its tensors' addresses, and what it threw, or ''. */
+  lastTensorflowCall(): { calls: number; inputs: bigint[]; outputs: bigint[]; failure: string };
 }
 
 let loaded: NativeBinding | undefined;
 
+/** The addon's file: the one that RAREFACE_ADDON names, else the one that `npm install` built. */
+export const addonPath = (): string =>
+  resolve(
+    process.env['RAREFACE_ADDON'] ?? fileURLToPath(new URL('../../build/Release/rareface.node', import.meta.url)),
+  );
+
 /**
- * Loads the addon once: the file that RAREFACE_ADDON names, else the one that `npm install` built.
+ * Loads the addon once.
  * @throws UserError that names the file, the cause and the command that builds it
  */
 export function loadBinding(): NativeBinding {
   if (loaded) return loaded;
-  const path =
-    process.env['RAREFACE_ADDON'] ?? fileURLToPath(new URL('../../build/Release/rareface.node', import.meta.url));
   try {
-    loaded = createRequire(import.meta.url)(resolve(path)) as NativeBinding;
+    loaded = createRequire(import.meta.url)(addonPath()) as NativeBinding;
     return loaded;
   } catch (error) {
     const cause = firstLineOf(error);

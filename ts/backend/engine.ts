@@ -31,7 +31,7 @@ export const engineOption: Option<z.ZodType<EngineChoice>> = {
 };
 
 export interface EngineOptions extends Pick<NativeBackendOptions, 'threads'> {
-  /** Told, where auto was asked for, which engine it took and why, in one line. */
+  /** Told in one line what was not asked for: which engine auto took, and why; that an engine lacks kernels. */
   onChosen?: (note: string) => void;
 }
 
@@ -71,8 +71,8 @@ const start: Readonly<Record<EngineName, (precision: Precision, options: EngineO
     if (!(await tf.setBackend('native'))) new NativeBackend(options);
     (tf.backend() as NativeBackend).precision = precision;
   },
-  'tfjs-node-gpu': () => useTfjsNode('tfjs-node-gpu'),
-  'tfjs-node': () => useTfjsNode('tfjs-node'),
+  'tfjs-node-gpu': (_, { threads, onChosen }) => useTfjsNode('tfjs-node-gpu', { threads, onNote: onChosen }),
+  'tfjs-node': (_, { threads, onChosen }) => useTfjsNode('tfjs-node', { threads, onNote: onChosen }),
   async cpu() {
     await import('@tensorflow/tfjs-backend-cpu');
     await tf.setBackend('cpu');

@@ -19,8 +19,13 @@ export function registerGradients(): void {
   } catch (error) {
     throw new UserError(`Cannot load ${path}: ${firstLineOf(error)} Build it with: npm run build:ts`);
   }
-  tf.registerGradient(leakyRelu);
+  registerOwnGradients();
   registered = true;
+}
+
+/** Registers those that are not tfjs's own: again, where tfjs was loaded once more and put its own in their place. */
+export function registerOwnGradients(): void {
+  tf.registerGradient(leakyRelu);
 }
 
 /** tfjs's own compares and selects, which has no second gradient; gradient penalties need one. */

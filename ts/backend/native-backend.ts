@@ -1,10 +1,12 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { BackendValues, DataId, DataType, TensorInfo } from '@tensorflow/tfjs-core';
-import { availableParallelism } from 'node:os';
 import { UserError } from '../base/errors.js';
 import { loadBinding, precisions, type Isa, type NativeBinding, type PlanHandle, type Precision } from './binding.js';
 import { Recorder, type SeenTensor } from './capture/recorder.js';
 import { dtypes, type NativeDType } from './dtypes.js';
+import type { KernelHost } from './kernel.js';
+import { checkShape } from './shape.js';
+import { threadsFromEnvironment } from './threads.js';
 
 export { type NativeDType };
 
@@ -31,7 +33,7 @@ export interface NativeBackendOptions {
  * A tfjs backend whose tensors are native buffers and whose kernels are C++. Kernels name tensors
  * by integer id; shapes travel with each call, since tfjs reshapes without touching data.
  */
-export class NativeBackend extends tf.KernelBackend {
+export class NativeBackend extends tf.KernelBackend implements KernelHost {
   readonly isa: Isa;
   readonly threads: number;
   /** Whether the processor and the kernels loaded have bfloat16 products. */
@@ -207,6 +209,11 @@ export class NativeBackend extends tf.KernelBackend {
     return { dataId: this.write(values, shape as number[], dtype), shape: shape as number[], dtype };
   }
 
+  /** The same tensor, as a reference that the caller owns. */
+  retain(info: TensorInfo): TensorInfo {
+    return this.alias(info, info.shape);
+  }
+
   /** Gives back one reference to a tensor that a kernel made for itself. */
   release(info: TensorInfo): void {
     this.disposeData(info.dataId);
@@ -376,15 +383,6 @@ export class NativeBackend extends tf.KernelBackend {
   }
 }
 
-/** tfjs gives a window larger than its image a result of negative sizes; an int32 would wrap round larger ones. */
-function checkShape(shape: readonly number[]): void {
-  for (const size of shape)
-    if (size < 0 || size > 0x7fffffff)
-      throw new Error(
-        `The native backend has no tensors of shape [${shape.join()}]: each size must be from 0 to 2147483647.`,
-      );
-}
-
 const bytesOf = (shape: readonly number[], dtype: NativeDType): number =>
   tf.util.sizeFromShape(shape as number[]) * (dtype === 'bool' ? 1 : 4);
 
@@ -393,16 +391,4 @@ function toNative(values: BackendValues, dtype: NativeDType): Float32Array | Int
     return values instanceof Float32Array ? values : Float32Array.from(values as ArrayLike<number>);
   if (dtype === 'int32') return values instanceof Int32Array ? values : Int32Array.from(values as ArrayLike<number>);
   return values instanceof Uint8Array ? values : Uint8Array.from(values as ArrayLike<number>);
-}
-
-/** Must match kMaxThreads in native/addon/addon.cc. */
-const maxThreads = 256;
-
-function threadsFromEnvironment(): number {
-  const text = process.env['RAREFACE_THREADS'];
-  if (text === undefined) return Math.min(availableParallelism(), maxThreads);
-  const threads = Number(text);
-  if (!Number.isInteger(threads) || threads < 1 || threads > maxThreads)
-    throw new UserError(`Expected an integer between 1 and ${maxThreads} for RAREFACE_THREADS but received '${text}'.`);
-  return threads;
 }

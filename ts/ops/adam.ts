@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, TensorInfo } from '@tensorflow/tfjs-core';
-import { nativeKernel } from '../backend/kernel.js';
+import { registerOwnKernel, sharedKernel } from '../backend/kernel.js';
 import { hasKernel, runKernel } from './dispatch.js';
 
 export interface AdamOptions {
@@ -84,8 +84,8 @@ const kernel = 'AdamUpdate';
 
 // Inputs: the coefficients, then all params, gradients, first and second moments. Outputs: all
 // params, first and second moments anew.
-tf.registerKernel(
-  nativeKernel<TensorInfo[]>(kernel, ({ inputs, backend }) => {
+registerOwnKernel(
+  sharedKernel<TensorInfo[]>(kernel, ({ inputs, backend }) => {
     const params = inputs.slice(1, 1 + (inputs.length - 1) / 4);
     const outputs = [params, params, params].flat().map(({ shape }) => backend.makeOutput(shape, 'float32'));
     backend.run(kernel, inputs, outputs);

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor1D, TensorInfo } from '@tensorflow/tfjs-core';
-import { nativeKernel } from '../backend/kernel.js';
+import { registerOwnKernel, sharedKernel } from '../backend/kernel.js';
 import { hasKernel, runKernel } from './dispatch.js';
 
 export interface BatchNormOptions {
@@ -81,7 +81,7 @@ interface GradInputs {
 }
 
 const kernels = [
-  nativeKernel<ForwardInputs, { eps: number; relu: boolean }>(
+  sharedKernel<ForwardInputs, { eps: number; relu: boolean }>(
     forwardKernel,
     ({ inputs: { x, scale, offset }, attrs: { eps, relu }, backend }) => {
       const y = backend.makeOutput(x.shape, 'float32');
@@ -91,7 +91,7 @@ const kernels = [
       return [y, mean, inverse];
     },
   ),
-  nativeKernel<GradInputs, { relu: boolean }>(
+  sharedKernel<GradInputs, { relu: boolean }>(
     gradKernel,
     ({ inputs: { x, dy, scale, mean, inverse, y }, attrs: { relu }, backend }) => {
       const dx = backend.makeOutput(x.shape, 'float32');
@@ -103,4 +103,4 @@ const kernels = [
   ),
 ];
 
-for (const kernel of kernels) tf.registerKernel(kernel);
+kernels.forEach(registerOwnKernel);

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor4D, TensorInfo } from '@tensorflow/tfjs-core';
-import { nativeKernel } from '../backend/kernel.js';
+import { registerOwnKernel, sharedKernel } from '../backend/kernel.js';
 import { hasKernel, runKernel } from './dispatch.js';
 
 export interface InstanceNormOptions {
@@ -94,7 +94,7 @@ function instanceNormSecondGrad(
 const activations = { linear: 0, relu: 1, leakyRelu: 4 } as const;
 
 const kernels = ['InstanceNorm', 'InstanceNormGrad'].map((name) =>
-  nativeKernel<{ x: TensorInfo; dy?: TensorInfo }, Required<InstanceNormOptions>>(
+  sharedKernel<{ x: TensorInfo; dy?: TensorInfo }, Required<InstanceNormOptions>>(
     name,
     ({ inputs: { x, dy }, attrs: { activation, slope, eps }, backend }) => {
       const result = backend.makeOutput(x.shape, 'float32');
@@ -104,4 +104,4 @@ const kernels = ['InstanceNorm', 'InstanceNormGrad'].map((name) =>
   ),
 );
 
-for (const kernel of kernels) tf.registerKernel(kernel);
+kernels.forEach(registerOwnKernel);

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Scalar, Tensor, Tensor1D, Tensor4D, TensorInfo } from '@tensorflow/tfjs-core';
-import { nativeKernel } from '../backend/kernel.js';
+import { registerOwnKernel, sharedKernel } from '../backend/kernel.js';
 import { hasKernel, runKernel } from './dispatch.js';
 
 /** A stack of convolutions as VGG's, with constant weights. */
@@ -105,7 +105,7 @@ const numbers = ({ cached, pooled, taps }: KernelAttrs) => [
 const kernels = [
   // Inputs: x, the target, filters and biases in turn. Outputs: the loss; for each tap the loss's
   // gradient there; the activations of all convolutions, unless only what is before the last's counts.
-  nativeKernel<TensorInfo[], KernelAttrs>(forwardKernel, ({ inputs, attrs, backend }) => {
+  sharedKernel<TensorInfo[], KernelAttrs>(forwardKernel, ({ inputs, attrs, backend }) => {
     const { cached, pooled, taps } = attrs;
     const [images, h, w] = attrs.shape as [number, number, number];
     const firstFilter = 1 + (cached ? taps.length : 1);
@@ -127,11 +127,11 @@ const kernels = [
     return outputs;
   }),
   // Inputs: dy, filters, what the forward pass kept.
-  nativeKernel<TensorInfo[], KernelAttrs>(gradKernel, ({ inputs, attrs, backend }) => {
+  sharedKernel<TensorInfo[], KernelAttrs>(gradKernel, ({ inputs, attrs, backend }) => {
     const dx = backend.makeOutput(attrs.shape, 'float32');
     backend.run(gradKernel, inputs, [dx], numbers(attrs));
     return dx;
   }),
 ];
 
-for (const kernel of kernels) tf.registerKernel(kernel);
+kernels.forEach(registerOwnKernel);

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor4D, TensorInfo } from '@tensorflow/tfjs-core';
-import { nativeKernel } from '../backend/kernel.js';
+import { registerOwnKernel, sharedKernel } from '../backend/kernel.js';
 import { expected } from '../base/errors.js';
 import { hasKernel, runKernel } from './dispatch.js';
 
@@ -61,7 +61,7 @@ const kernels = (
     ['ReflectPadGrad', -2],
   ] as const
 ).map(([name, times]) =>
-  nativeKernel<{ x: TensorInfo }, { pad: number }>(name, ({ inputs: { x }, attrs: { pad }, backend }) => {
+  sharedKernel<{ x: TensorInfo }, { pad: number }>(name, ({ inputs: { x }, attrs: { pad }, backend }) => {
     const [n, h, w, c] = x.shape as [number, number, number, number];
     const y = backend.makeOutput([n, h + times * pad, w + times * pad, c], 'float32');
     backend.run(name, [x], [y], [pad]);
@@ -69,4 +69,4 @@ const kernels = (
   }),
 );
 
-for (const kernel of kernels) tf.registerKernel(kernel);
+kernels.forEach(registerOwnKernel);

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor1D, Tensor4D, TensorInfo } from '@tensorflow/tfjs-core';
-import { nativeKernel } from '../backend/kernel.js';
+import { registerOwnKernel, sharedKernel } from '../backend/kernel.js';
 import { hasKernel, runKernel } from './dispatch.js';
 import { instanceNorm } from './instance-norm.js';
 
@@ -90,7 +90,7 @@ const numbers = ({ convs, biased, norm, alpha, slope, eps }: KernelAttrs) => [
 const kernels = [
   // Inputs: x, filters, biases. Outputs: y; the buffer of x and all results side by side; with a
   // norm, the inverse deviations of the results.
-  nativeKernel<TensorInfo[], KernelAttrs>(forwardKernel, ({ inputs, attrs, backend }) => {
+  sharedKernel<TensorInfo[], KernelAttrs>(forwardKernel, ({ inputs, attrs, backend }) => {
     const [n, h, w, c] = inputs[0]!.shape as [number, number, number, number];
     const last = inputs[attrs.convs]!;
     const read = last.shape[2]!;
@@ -102,7 +102,7 @@ const kernels = [
     return infos;
   }),
   // Inputs: dy, what the forward pass kept, filters. Outputs: gradients by x, filters, biases.
-  nativeKernel<TensorInfo[], KernelAttrs>(gradKernel, ({ inputs, attrs, backend }) => {
+  sharedKernel<TensorInfo[], KernelAttrs>(gradKernel, ({ inputs, attrs, backend }) => {
     const filters = inputs.slice(-attrs.convs);
     const shapes = [inputs[0]!.shape, ...filters.map(({ shape }) => shape)];
     if (attrs.biased) shapes.push(...filters.map(({ shape }) => [shape[3]!]));
@@ -112,4 +112,4 @@ const kernels = [
   }),
 ];
 
-for (const kernel of kernels) tf.registerKernel(kernel);
+kernels.forEach(registerOwnKernel);

@@ -1,6 +1,5 @@
 import { backend_util, util, type TensorInfo } from '@tensorflow/tfjs-core';
-import { nativeKernel } from '../kernel.js';
-import type { NativeBackend } from '../native-backend.js';
+import { sharedKernel, type KernelHost } from '../kernel.js';
 import { castTo } from './create.js';
 import { runFused, type Fused } from './epilogue.js';
 
@@ -51,7 +50,7 @@ const permuted = (shape: readonly number[], perm: number[]): number[] => perm.ma
 class Layout {
   private readonly held: TensorInfo[] = [];
   constructor(
-    private readonly backend: NativeBackend,
+    private readonly backend: KernelHost,
     private readonly first: boolean,
   ) {}
 
@@ -107,11 +106,10 @@ class Layout {
   }
 }
 
-const layoutOf = (backend: NativeBackend, { dataFormat }: ConvAttrs): Layout =>
-  new Layout(backend, dataFormat === 'NCHW');
+const layoutOf = (backend: KernelHost, { dataFormat }: ConvAttrs): Layout => new Layout(backend, dataFormat === 'NCHW');
 
 const plain = (name: string, depthwise: boolean) =>
-  nativeKernel<{ x: TensorInfo; filter: TensorInfo }, ConvAttrs>(name, ({ inputs, attrs, backend }) => {
+  sharedKernel<{ x: TensorInfo; filter: TensorInfo }, ConvAttrs>(name, ({ inputs, attrs, backend }) => {
     const layout = layoutOf(backend, attrs);
     const [x, filter] = [layout.image(inputs.x), layout.plain(inputs.filter)];
     const info = geometry(x.shape, filter.shape, attrs, depthwise);
@@ -121,7 +119,7 @@ const plain = (name: string, depthwise: boolean) =>
   });
 
 const fused = (name: string, depthwise: boolean) =>
-  nativeKernel<FusedInputs, FusedAttrs>(name, ({ inputs, attrs, backend }) => {
+  sharedKernel<FusedInputs, FusedAttrs>(name, ({ inputs, attrs, backend }) => {
     const layout = layoutOf(backend, attrs);
     const [x, filter] = [layout.image(inputs.x), layout.plain(inputs.filter)];
     const info = geometry(x.shape, filter.shape, attrs, depthwise);
@@ -136,7 +134,7 @@ const fused = (name: string, depthwise: boolean) =>
   });
 
 const backpropInput = (name: string, depthwise: boolean) =>
-  nativeKernel<{ dy: TensorInfo; filter: TensorInfo }, ConvAttrs & { inputShape: Shape4D }>(
+  sharedKernel<{ dy: TensorInfo; filter: TensorInfo }, ConvAttrs & { inputShape: Shape4D }>(
     name,
     ({ inputs, attrs, backend }) => {
       const layout = layoutOf(backend, attrs);
@@ -149,7 +147,7 @@ const backpropInput = (name: string, depthwise: boolean) =>
   );
 
 const backpropFilter = (name: string, depthwise: boolean) =>
-  nativeKernel<{ x: TensorInfo; dy: TensorInfo }, ConvAttrs & { filterShape: Shape4D }>(
+  sharedKernel<{ x: TensorInfo; dy: TensorInfo }, ConvAttrs & { filterShape: Shape4D }>(
     name,
     ({ inputs, attrs, backend }) => {
       const layout = layoutOf(backend, attrs);

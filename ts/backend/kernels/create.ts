@@ -1,11 +1,11 @@
 import { backend_util, util, type DataType, type TensorInfo } from '@tensorflow/tfjs-core';
 import { runOnHost } from '../host-kernel.js';
-import { nativeKernel } from '../kernel.js';
+import { nativeKernel, type KernelHost } from '../kernel.js';
 import type { NativeBackend, NativeDType } from '../native-backend.js';
 
 /** The tensor in another dtype, as a reference that the caller owns; the same data where the dtype is the same. */
-export function castTo(backend: NativeBackend, x: TensorInfo, dtype: DataType): TensorInfo {
-  if (x.dtype === dtype) return backend.alias(x, x.shape);
+export function castTo(backend: KernelHost, x: TensorInfo, dtype: DataType): TensorInfo {
+  if (x.dtype === dtype) return backend.retain(x);
   const y = backend.makeOutput(x.shape, dtype as NativeDType);
   backend.run('Cast', [x], [y]);
   return y;

@@ -1,6 +1,6 @@
 import type { backend_util } from '@tensorflow/tfjs-core';
 import { type TensorInfo } from '@tensorflow/tfjs-core';
-import type { NativeBackend } from '../native-backend.js';
+import type { KernelHost } from '../kernel.js';
 
 /** Must match `Activation` in native/cpu/epilogue.h. */
 const activations = ['linear', 'relu', 'relu6', 'elu', 'leakyrelu', 'prelu', 'sigmoid'] as const;
@@ -27,7 +27,7 @@ export interface Fused {
  * are not one value per channel, which tfjs allows, are applied by kernels of their own.
  */
 export function runFused(
-  backend: NativeBackend,
+  backend: KernelHost,
   kernel: string,
   inputs: TensorInfo[],
   y: TensorInfo,

@@ -1,5 +1,5 @@
 import type { TensorInfo } from '@tensorflow/tfjs-core';
-import { nativeKernel } from '../kernel.js';
+import { nativeKernel, sharedKernel } from '../kernel.js';
 import { castTo } from './create.js';
 
 /** Exact on int32 as well. */
@@ -26,9 +26,9 @@ type Unary = { x: TensorInfo };
 
 function numeric(name: string) {
   const attrNames = attributes[name] ?? [];
-  return nativeKernel<Unary, Record<string, number>>(name, ({ inputs: { x }, attrs, backend }) => {
+  return sharedKernel<Unary, Record<string, number>>(name, ({ inputs: { x }, attrs, backend }) => {
     const direct = x.dtype === 'float32' || (x.dtype === 'int32' && onNumbers.includes(name));
-    if (!direct && x.dtype === 'int32' && rounding.includes(name)) return backend.alias(x, x.shape);
+    if (!direct && x.dtype === 'int32' && rounding.includes(name)) return backend.retain(x);
     const input = direct ? x : castTo(backend, x, 'float32');
     const y = backend.makeOutput(x.shape, input.dtype as 'float32' | 'int32');
     backend.run(
@@ -61,8 +61,6 @@ const logicalNot = nativeKernel<Unary>('LogicalNot', ({ inputs: { x }, backend }
   return y;
 });
 
-export const unaryKernels = [
-  ...[...onNumbers, ...rounding, ...onFloats, 'Exp'].map(numeric),
-  ...['IsNan', 'IsInf', 'IsFinite'].map(test),
-  logicalNot,
-];
+export const numericKernels = [...onNumbers, ...rounding, ...onFloats, 'Exp'].map(numeric);
+
+export const unaryKernels = [...numericKernels, ...['IsNan', 'IsInf', 'IsFinite'].map(test), logicalNot];

@@ -1,5 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { firstLineOf, UserError } from '../../base/errors.js';
+import { registerOwnGradients } from '../gradients.js';
+import { useTensorflowKernels } from '../tensorflow/register.js';
 import { prepareProcess } from './environment.js';
 import { gpuProblem } from './gpu.js';
 import { findPackage, setupCommand, type TfjsNodeEngine } from './packages.js';
@@ -10,12 +12,20 @@ const backendName = 'tensorflow';
 
 let loaded: TfjsNodeEngine | undefined;
 
+export interface TfjsNodeOptions {
+  /** Of this project's kernels; they count the first time in a process. */
+  threads?: number | undefined;
+  /** Told, where this project's kernels are missing, why, in one line. */
+  onNote?: ((note: string) => void) | undefined;
+}
+
 /**
  * Makes tfjs-node or tfjs-node-gpu, tfjs on libtensorflow, tfjs's current backend. A process can use
- * one of the two.
+ * one of the two. On the CPU it runs this project's kernels where they are faster; without the addon,
+ * TensorFlow's own.
  * @throws UserError saying what installs it where it is missing or does not load, or why the GPU is not used
  */
-export async function useTfjsNode(engine: TfjsNodeEngine): Promise<void> {
+export async function useTfjsNode(engine: TfjsNodeEngine, options: TfjsNodeOptions = {}): Promise<void> {
   if (loaded !== undefined && loaded !== engine)
     throw new UserError(`The engine ${loaded} is in use: ${engine} needs a process of its own.`);
   if (loaded === undefined) load(engine);
@@ -23,6 +33,12 @@ export async function useTfjsNode(engine: TfjsNodeEngine): Promise<void> {
   // libtensorflow falls back to the CPU without a word.
   if (engine === 'tfjs-node-gpu' && !(tf.backend() as unknown as { isUsingGpuDevice: boolean }).isUsingGpuDevice)
     throw new UserError(`The engine tfjs-node-gpu came up on the CPU: ${gpuProblem()}.`);
+  try {
+    useTensorflowKernels(options);
+  } catch (error) {
+    if (!(error instanceof UserError)) throw error;
+    options.onNote?.(`Engine ${engine} runs without this project's kernels: ${error.message}`);
+  }
 }
 
 function load(engine: TfjsNodeEngine): void {
@@ -42,5 +58,6 @@ function load(engine: TfjsNodeEngine): void {
     tf.env().set('PROD', isProduction);
   }
   loaded = engine;
+  registerOwnGradients();
   takeNumberedPads();
 }
