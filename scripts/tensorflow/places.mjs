@@ -1,10 +1,20 @@
 // Where TensorFlow is set up, and the record of what was.
-import { lstatSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { root } from '../addon/record.mjs';
 
 /** Holds a folder for each kind (cpu, gpu) with its own node_modules. ts/backend/tfjs-node/places.ts looks there. */
 export const tensorflowFolder = () => resolve(process.env.RAREFACE_TENSORFLOW ?? join(root, '.tensorflow'));
+
+/** A folder in `folder` to work in, named like the process, without those that killed ones left. */
+export function partialFolder(folder) {
+  mkdirSync(folder, { recursive: true });
+  for (const name of readdirSync(folder)) {
+    const id = /^partial-(\d+)$/.exec(name)?.[1];
+    if (id && !existsSync(`/proc/${id}`)) rmSync(join(folder, name), { recursive: true, force: true });
+  }
+  return join(folder, `partial-${process.pid}`);
+}
 
 /** Written last: what has no record is not whole. */
 export function writeRecord(folder, record) {

@@ -1,5 +1,4 @@
-// TensorFlow's Python wheels: downloaded by pip as the machine has it configured, kept, checked and unpacked.
-import { spawnSync } from 'node:child_process';
+// TensorFlow's Python wheels: downloaded, kept, checked and unpacked.
 import { createHash } from 'node:crypto';
 import {
   createReadStream,
@@ -13,21 +12,18 @@ import {
   symlinkSync,
   writeFileSync,
 } from 'node:fs';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { SetupError } from './npm.mjs';
-import { megabytes } from './places.mjs';
+import { cacheFolder, pip, python, run } from './pip.mjs';
+import { megabytes, partialFolder } from './places.mjs';
 
-/** Wheels stay here, for other checkouts and the next time. */
-export const cacheFolder = () => join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'rareface', 'wheels');
-
-const python = process.env.PYTHON ?? 'python3';
-
-/** Checksums that were seen when this was written. Others are pip's to check against its index. */
+/** Checksums of the wheels of the default versions; pip compares the others with its index alone. */
 const knownSums = {
   'tensorflow_cpu-2.15.1-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl':
     '54660c074d7241a503e81edfd9f5ef5af88f64051b72e2945f26318c790f2d26',
+  'tensorflow-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl':
+    '9056fbc9ba04235810b71ae6cbd958a196e8804fb53bbcffbf3e23b56155f124',
 };
 
 async function sha256(file) {
@@ -36,37 +32,9 @@ async function sha256(file) {
   return hash.digest('hex');
 }
 
-/** Runs Python in the open. */
-function run(command, args) {
-  const { status, signal } = spawnSync(command, args, { stdio: ['ignore', 'inherit', 'inherit'] });
-  return status === 0 ? undefined : `${command} ${args.slice(0, 3).join(' ')} ended with ${signal ?? status}`;
-}
+const describeWheel = (file, name, sum) => ({ file, name, sha256: sum, bytes: statSync(file).size });
 
-/** How to call pip: the machine's, or one in an environment of its own where Python has none. */
-function findPip() {
-  const works = (command, ...args) => spawnSync(command, args, { encoding: 'utf8' }).status === 0;
-  if (works(python, '-m', 'pip', '--version')) return python;
-  const venv = join(cacheFolder(), 'pip');
-  const own = join(venv, 'bin', 'python3');
-  if (works(own, '-m', 'pip', '--version')) return own;
-  if (works(python, '-m', 'venv', '--clear', venv)) return own;
-  throw new SetupError(
-    `pip, which downloads TensorFlow's wheel, was not found. Install it and try again:\n\n    apt-get install -y python3-pip\n`,
-  );
-}
-
-/** The platforms whose wheels this machine's C library runs. */
-function platforms() {
-  const [, minor] = (process.report.getReport().header.glibcVersionRuntime ?? '2.17').split('.').map(Number);
-  return Array.from({ length: Math.max(0, minor - 16) }, (_, i) => `manylinux_2_${17 + i}_x86_64`).concat(
-    'manylinux2014_x86_64',
-  );
-}
-
-/**
- * The wheel of a version: the one that was kept if it still is what it was, else downloaded beside
- * its place and moved there. Which Python it is for is no matter: libtensorflow is the same in all.
- */
+/** The wheel of a version: the one that was kept if it still is what it was, else downloaded. */
 export async function fetchWheel(name, version, say) {
   const cache = cacheFolder();
   mkdirSync(cache, { recursive: true });
@@ -75,40 +43,23 @@ export async function fetchWheel(name, version, say) {
   if (kept) {
     const file = join(cache, kept);
     const sum = await sha256(file);
-    if (
-      existsSync(`${file}.sha256`) &&
-      readFileSync(`${file}.sha256`, 'utf8').trim() === sum &&
-      (knownSums[kept] ?? sum) === sum
-    ) {
+    const noted = existsSync(`${file}.sha256`) ? readFileSync(`${file}.sha256`, 'utf8').trim() : undefined;
+    if (noted === sum && (knownSums[kept] ?? sum) === sum) {
       say(`found ${file} (${megabytes(statSync(file).size)}, checksum right)`);
-      return { file, name: kept, sha256: sum, bytes: statSync(file).size };
+      return describeWheel(file, kept, sum);
     }
     say(`${file} is not what was downloaded: downloading it again`);
     rmSync(file);
   }
-  const pip = findPip();
-  const partial = join(cache, `partial-${process.pid}`);
+  return download(cache, name, version, say);
+}
+
+/** Downloads beside its place, and moves it there. */
+async function download(cache, name, version, say) {
+  const partial = partialFolder(cache);
   try {
-    const args = [
-      '-m',
-      'pip',
-      'download',
-      '--no-deps',
-      '--only-binary=:all:',
-      '--no-cache-dir',
-      '--disable-pip-version-check',
-    ];
-    const wanted = [
-      '--python-version',
-      '3.11',
-      '--implementation',
-      'cp',
-      ...platforms().flatMap((each) => ['--platform', each]),
-    ];
-    const resuming = resumes(pip) ? ['--resume-retries', '10'] : [];
     say(`downloading ${name} ${version}...`);
-    const failed = run(pip, [...args, ...wanted, ...resuming, '--dest', partial, `${name}==${version}`]);
-    if (failed) throw new SetupError(`pip could not download ${name} ${version} (${failed}); its messages are above.`);
+    pip('download', ['--dest', partial], [`${name}==${version}`]);
     const [downloaded] = readdirSync(partial);
     const sum = await sha256(join(partial, downloaded));
     if ((knownSums[downloaded] ?? sum) !== sum)
@@ -118,16 +69,10 @@ export async function fetchWheel(name, version, say) {
     const file = join(cache, downloaded);
     writeFileSync(`${file}.sha256`, `${sum}\n`);
     renameSync(join(partial, downloaded), file);
-    return { file, name: downloaded, sha256: sum, bytes: statSync(file).size };
+    return describeWheel(file, downloaded, sum);
   } finally {
     rmSync(partial, { recursive: true, force: true });
   }
-}
-
-/** Whether this pip goes on with a download that broke off. */
-function resumes(pip) {
-  const help = spawnSync(pip, ['-m', 'pip', 'download', '--help'], { encoding: 'utf8' }).stdout;
-  return help.includes('--resume-retries');
 }
 
 /** libtensorflow and the headers of its C API into `deps` of tfjs-node's folder. */
@@ -141,4 +86,12 @@ export function unpackWheel(wheel, packageFolder) {
     ['libtensorflow_framework.so', 'libtensorflow_framework.so.2'],
   ])
     symlinkSync(library, join(deps, 'lib', link));
+}
+
+/** CUDA's and cuDNN's libraries where libtensorflow looks for them: `nvidia` beside its own folder. */
+export function installCuda(packageFolder) {
+  const deps = join(packageFolder, 'deps');
+  const requirements = readFileSync(join(deps, 'cuda-requirements.txt'), 'utf8').split('\n').filter(Boolean);
+  if (requirements.length === 0) throw new SetupError('this wheel names no CUDA packages: leave --cuda out.');
+  pip('install', ['--target', deps], requirements);
 }

@@ -14,6 +14,6 @@ export function gpuProblem(): string {
   if (hidden === '' || hidden === '-1') return `CUDA_VISIBLE_DEVICES is '${hidden}', which hides every GPU`;
   return (
     'there is a driver, but libtensorflow found no GPU that it can use: its messages, with TF_CPP_MIN_LOG_LEVEL=0, ' +
-    'name the library of CUDA or cuDNN that it looked for'
+    'name the library of CUDA or cuDNN that it looked for. Both come with npm run setup:tensorflow -- --gpu --cuda'
   );
 }
