@@ -27,7 +27,7 @@ beforeAll(async () => {
   data = join(folder, 'faces');
   await writeTinyFaces(data, { Disgust: 6, Happy: 10, Neutral: 12 });
   onnx = join(folder, 'gen.onnx');
-  await writeFile(onnx, await tinyGenerator({ ...tinyRun, data, maxSteps: 2 }));
+  await writeFile(onnx, await tinyGenerator({ ...tinyRun, data }));
   tiny = ['--data', data, '--size', '16', '--base-width', '2', '--batch-size', '4'];
   tiny.push('--epochs', '1', '--folds', '2', '--repeats', '2');
 });

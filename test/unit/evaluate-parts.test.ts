@@ -88,9 +88,14 @@ describe('arms', () => {
   test.each([
     [['oversample'], "Unknown arm 'oversample'. Arms are baseline, oversampling, class-weights, flips-and-shifts,"],
     [['generated'], 'The arm generated wants generated faces: name a generator with --onnx'],
-    [['best+flips-and-shifts'], "An arm with 'best' wants classical ones to choose from"],
+    [['best'], "The arm best cannot be: 'best' is a classical treatment, for best+generated alone"],
+    [['oversampling+class-weights'], 'The arm oversampling+class-weights makes up for rare classes twice'],
   ])('%j is refused', (names, message) => {
     expect(() => planArms(names, null)).toThrow(message);
+  });
+
+  test('on the best want some to choose from', () => {
+    expect(() => planArms(['best+generated'], generator)).toThrow('The arm best+generated wants classical ones');
   });
 });
 

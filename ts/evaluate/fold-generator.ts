@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { copyFile, readdir, rename, rm } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
 import { join } from 'node:path';
-import { UserError } from '../base/errors.js';
-import { makeFolder } from '../base/files.js';
+import { messageOf, UserError } from '../base/errors.js';
+import { makeFolder, writeAtomic } from '../base/files.js';
 import { selectFaces, type FaceSet } from '../data/faces.js';
 import { validateConfig } from '../train/config.js';
 import type { TrainConfig } from '../train/options.js';
@@ -34,8 +35,7 @@ export async function foldGenerator(
   const generators = join(folder, 'generators');
   const file = join(generators, `${hash}-${direction}.onnx`);
   if (existsSync(file)) return file;
-  const runs = join(generators, `${hash}.runs`);
-  await makeFolder(runs);
+  const runs = await claim(join(generators, `${hash}.runs`));
   const config = foldConfig(settings, { data: data.path, runs });
   const resume = await unfinishedRun(runs);
   let steps = 0;
@@ -51,9 +51,7 @@ export async function foldGenerator(
     ['ab', 'generatorAB'],
     ['ba', 'generatorBA'],
   ] as const) {
-    const target = join(generators, `${hash}-${name}.onnx`);
-    await copyFile(runFiles(run)[made], `${target}.tmp`);
-    await rename(`${target}.tmp`, target);
+    await writeAtomic(join(generators, `${hash}-${name}.onnx`), await readFile(runFiles(run)[made]));
   }
   await rm(runs, { recursive: true, force: true });
   return file;
@@ -74,6 +72,40 @@ export function foldConfig(
     ...settings,
     ...{ data, ferplus: null, runs, name: 'fold', maxMinutes: null },
   });
+}
+
+/**
+ * Makes a folder this process's own: where another process that may be alive has it, one beside it
+ * is taken, and the same generator is made twice rather than spoilt once.
+ */
+async function claim(folder: string): Promise<string> {
+  await makeFolder(folder);
+  const owner = join(folder, 'owner');
+  const me = `${hostname()} ${process.pid}`;
+  try {
+    await writeFile(owner, me, { flag: 'wx' });
+    return folder;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST')
+      throw new UserError(`Cannot write ${owner}: ${messageOf(error)}`);
+  }
+  const [host, pid] = (await readFile(owner, 'utf8').catch(() => '')).split(' ');
+  if (host !== hostname() || (Number(pid) !== process.pid && isAlive(Number(pid)))) {
+    const own = `${folder}-${hostname()}-${process.pid}`;
+    await makeFolder(own);
+    return own;
+  }
+  await writeAtomic(owner, me);
+  return folder;
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'EPERM';
+  }
 }
 
 /** The run that an earlier sitting left, where it came to a checkpoint. */

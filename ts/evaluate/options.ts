@@ -37,7 +37,7 @@ export const evaluateOptionGroups = {
         ...option(
           z.array(z.string().min(1)).min(1),
           'names of arms, joined by commas',
-          'oversampling, class-weights, flips-and-shifts, generated, best; several on one another joined by +',
+          'oversampling, class-weights, flips-and-shifts, generated; several on one another joined by +; best+generated',
         ),
         placeholder: 'names',
       },
@@ -104,7 +104,7 @@ export const evaluateDefaults: EvaluateConfig = {
   holdout: null,
   seed: 1,
   baseWidth: 16,
-  epochs: 8,
+  epochs: 10,
   batchSize: 64,
   learningRate: 3e-3,
   labelSmoothing: 0,

@@ -149,16 +149,10 @@ async function facesOfGenerator(config: EvaluateConfig & { onnx: string }, faces
 function settingsOf(metadata: Readonly<Record<string, string>>, onnx: string): Record<string, unknown> {
   try {
     const settings = JSON.parse(metadata['config'] ?? '') as Record<string, unknown>;
-    const {
-      data: _data,
-      ferplus: _ferplus,
-      runs: _runs,
-      name: _name,
-      ...rest
-    } = foldConfig(settings, {
-      data: 'synthetic',
-      runs: 'runs',
-    });
+    // As many steps as the generator has had, if it was stopped early.
+    const maxSteps = Number(metadata['step']) || null;
+    const trained = foldConfig({ ...settings, maxSteps }, { data: 'synthetic', runs: 'runs' });
+    const { data: _data, ferplus: _ferplus, runs: _runs, name: _name, ...rest } = trained;
     return rest;
   } catch (error) {
     const why = error instanceof UserError ? `: ${error.message}` : '.';

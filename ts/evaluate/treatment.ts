@@ -92,15 +92,23 @@ export function planArms(names: readonly string[] | null, faces: AddedFaces | nu
         );
       if (word !== best && word !== generated && !Object.hasOwn(classical, word))
         throw new UserError(
-          `Unknown arm '${name}'. Arms are ${[baselineName, ...classicalNames, generated, best].join(', ')}, ` +
-            'or several of them joined by +, e.g. best+generated.',
+          `Unknown arm '${name}'. Arms are ${[baselineName, ...classicalNames, generated].join(', ')}, ` +
+            `several of them joined by +, and ${best}+${generated}.`,
         );
       treatment = { ...treatment, ...(word === generated ? { faces } : classical[word]) };
     }
+    if (words.includes(best) && name !== `${best}+${generated}`)
+      throw new UserError(
+        `The arm ${name} cannot be: '${best}' is a classical treatment, for ${best}+${generated} alone.`,
+      );
+    if (treatment.sampling === 'balanced' && treatment.classWeights === 'balanced')
+      throw new UserError(`The arm ${name} makes up for rare classes twice: take oversampling or class-weights.`);
     return { name, onBest: words.includes(best), treatment };
   });
   if (plans.some(({ onBest }) => onBest) && !plans.some(isClassical))
-    throw new UserError(`An arm with '${best}' wants classical ones to choose from: ${classicalNames.join(', ')}.`);
+    throw new UserError(
+      `The arm ${best}+${generated} wants classical ones to choose from: ${classicalNames.join(', ')}.`,
+    );
   return plans;
 }
 

@@ -56,6 +56,7 @@ export function intervalChartSvg({ title, xName, groups }: IntervalChart): strin
       inverse: true,
       data: groups.map(({ name }) => name),
       axisTick: { show: false },
+      axisLine: { onZero: false },
       splitLine: { show: true, interval: 0 },
     },
     series: names.map((name, n) => ({
