@@ -85,8 +85,9 @@ describe.skipIf(noTfjsNode)('the commands on the engine tfjs-node', () => {
       RAREFACE_ADDON: join(folder, 'no.node'),
     });
     expect(err).toMatch(
-      /^Engine tfjs-node: the next fastest on the CPU; .*The native addon could not be loaded: [^\n]*\n/,
+      /^Engine tfjs-node: the next fastest on the CPU; .*The native addon could not be loaded: [^\n]*\n/m,
     );
+    expect(err).toMatch(/^Engine tfjs-node runs without this project's kernels: /m);
     expect(out).toContain('"engine": "tfjs-node"');
   });
 });

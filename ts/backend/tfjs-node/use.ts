@@ -4,7 +4,7 @@ import { registerOwnGradients } from '../gradients.js';
 import { useTensorflowKernels } from '../tensorflow/register.js';
 import { prepareProcess } from './environment.js';
 import { gpuProblem } from './gpu.js';
-import { findPackage, setupCommand, type TfjsNodeEngine } from './packages.js';
+import { findPackage, notInstalled, setupCommand, type TfjsNodeEngine } from './packages.js';
 import { takeNumberedPads } from './pads.js';
 
 /** The name under which tfjs-node registers itself. */
@@ -13,7 +13,7 @@ const backendName = 'tensorflow';
 let loaded: TfjsNodeEngine | undefined;
 
 export interface TfjsNodeOptions {
-  /** Of this project's kernels; they count the first time in a process. */
+  /** Of libtensorflow and of this project's kernels; they count the first time in a process. */
   threads?: number | undefined;
   /** Told, where this project's kernels are missing, why, in one line. */
   onNote?: ((note: string) => void) | undefined;
@@ -28,7 +28,7 @@ export interface TfjsNodeOptions {
 export async function useTfjsNode(engine: TfjsNodeEngine, options: TfjsNodeOptions = {}): Promise<void> {
   if (loaded !== undefined && loaded !== engine)
     throw new UserError(`The engine ${loaded} is in use: ${engine} needs a process of its own.`);
-  if (loaded === undefined) load(engine);
+  if (loaded === undefined) load(engine, options.threads);
   await tf.setBackend(backendName);
   // libtensorflow falls back to the CPU without a word.
   if (engine === 'tfjs-node-gpu' && !(tf.backend() as unknown as { isUsingGpuDevice: boolean }).isUsingGpuDevice)
@@ -41,10 +41,10 @@ export async function useTfjsNode(engine: TfjsNodeEngine, options: TfjsNodeOptio
   }
 }
 
-function load(engine: TfjsNodeEngine): void {
+function load(engine: TfjsNodeEngine, threads?: number): void {
   const found = findPackage(engine);
-  if (!found) throw new UserError(`The engine ${engine} is not installed. Set it up: ${setupCommand(engine)}`);
-  prepareProcess();
+  if (!found) throw notInstalled(engine);
+  prepareProcess(threads);
   const isProduction = tf.env().getBool('PROD');
   try {
     // Else it tells of each kernel that both its copy of tfjs and ours have.
