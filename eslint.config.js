@@ -13,8 +13,9 @@ const rooms = [
   ['data', 'models'],
   ['classify', 'onnx', 'report'],
   ['embed'],
-  ['augment', 'filter', 'pretrain', 'train'],
-  ['evaluate'],
+  ['filter', 'pretrain', 'train'],
+  ['augment'],
+  ['evaluate', 'quality'],
   ['cli'],
 ];
 

@@ -53,6 +53,11 @@ export { filterPresets, resolveFilter, type FilterConfig, type FilterPreset } fr
 export { findLabelNoise, type LabelNoise, type NoiseMethod } from './filter/confident-learning.js';
 export { openEmbedder, type Embedder, type Embeddings } from './embed/embedder.js';
 
+// Quality of generated faces
+export { measureQuality, type ClassQuality, type QualityResult } from './quality/quality.js';
+export { resolveQuality, type QualityConfig } from './quality/options.js';
+export { type QualityEvents } from './quality/events.js';
+
 // Train, export, augment
 export { resolveConfig, resumeConfig, type ConfigSources } from './train/config.js';
 export { type TrainConfig, type TrainSettings } from './train/options.js';

@@ -109,7 +109,7 @@ describe('augment', () => {
     expect(progress).toEqual([5, 10, 12]);
     expect(notes).toEqual([
       `Making 12 Disgust faces from the 5 Neutral faces of ${data}, on the CPU (onnxruntime).`,
-      'They are 5 different ones, so 7 are taken again, mirrored or shifted.',
+      'The sources are 5 different ones, so 7 are taken again, mirrored or shifted.',
     ]);
     expect((await readdir(folder)).sort()).toEqual(['out']);
     expect((await readdir(out)).sort()).toEqual(['Disgust', 'contact-sheet.png', 'manifest.csv']);

@@ -7,7 +7,7 @@ import { augment } from '../../ts/augment/augment.js';
 import { UserError } from '../../ts/base/errors.js';
 import { digestOfFaces, loadFaces, selectFaces, type FaceSet } from '../../ts/data/faces.js';
 import { digestOfFile, facesToAdd } from '../../ts/evaluate/added-faces.js';
-import { readGeneratedFolder } from '../../ts/evaluate/generated-folder.js';
+import { readGeneratedFolder } from '../../ts/augment/generated-folder.js';
 import { imagesOfJob } from '../../ts/evaluate/job-faces.js';
 import { JobStore } from '../../ts/evaluate/job-store.js';
 import { jobHash, type Job, type JobResult } from '../../ts/evaluate/job.js';
@@ -196,11 +196,11 @@ describe('generated faces', () => {
     expect(pixels).toEqual(again.pixels);
     expect([...labels]).toEqual(Array<number>(8).fill(0));
     expect(strangers).toBe(0);
-    expect(sources.every((i) => faces.classNames[faces.labels[i]!] === 'Neutral')).toBe(true);
+    expect(sources.every(({ index }) => faces.classNames[faces.labels[index]!] === 'Neutral')).toBe(true);
     // What is no part of the data is counted.
     const fewer = selectFaces(
       faces,
-      Int32Array.from(faces.labels.keys()).filter((i) => i !== sources[0]),
+      Int32Array.from(faces.labels.keys()).filter((i) => i !== sources[0]!.index),
     );
     const some = await readGeneratedFolder(made, fewer);
     expect(some.strangers).toBeGreaterThan(0);

@@ -6,11 +6,13 @@ import { parse } from 'csv-parse/sync';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Philox } from '../../ts/base/random.js';
+import { filterCommand } from '../../ts/cli/filter-command.js';
 import { ferClasses } from '../../ts/data/classes.js';
 import { loadFaces } from '../../ts/data/faces.js';
 import { filterFaces } from '../../ts/filter/filter.js';
 import { keepByScore, readQuotas } from '../../ts/filter/keep-rule.js';
 import { resolveFilter } from '../../ts/filter/options.js';
+import { printed } from '../helpers/printed.js';
 import { writeTinyFaces } from '../helpers/tiny-run.js';
 
 let folder: string;
@@ -123,6 +125,29 @@ describe('a csv', () => {
       return classes.reduce((sum, { kept }) => sum + kept, 0);
     };
     expect([await keptBy('all'), await keptBy('most'), await keptBy('any')]).toEqual([4, 4, 14]);
+  });
+
+  test('is told of as a command, by class and filter', async () => {
+    const out = join(folder, `out${runs++}`);
+    const args = [
+      '--data',
+      csv,
+      '--probabilities',
+      probs,
+      '--confidence-min',
+      '0.3',
+      '--label-noise',
+      'both',
+      '--out',
+      out,
+    ];
+    const text = await printed(() => filterCommand(args));
+    expect(text).toMatch(/^class +before +kept +dropped +by confidence +by label-noise\n/);
+    expect(text).toMatch(/\nDisgust +10 +7 +3 +3 +\d\n/);
+    expect(text).toMatch(/\nall +20 +14 +6 +6 +\d\n/);
+    expect(text).toMatch(/\nconfidence: lowest 0, .* median 0\.5, highest 0\.95\n/);
+    expect(text).toMatch(/\nlabel noise, as far as the classifier can tell: [\d.]+ % of the labels/);
+    expect(text).toContain(`\nNext: npm run train:native -- --data ${out}/faces.csv.gz\n`);
   });
 
   test('is refused with what does not fit it, before anything is written', async () => {

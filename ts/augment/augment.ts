@@ -1,17 +1,15 @@
-import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { stringify } from 'csv-stringify/sync';
-import { writeAtomic } from '../base/files.js';
 import { checkFree, OutputFolder } from '../base/output-folder.js';
 import { timeStamp } from '../base/time.js';
-import { digestOfFace } from '../data/faces.js';
 import { openGenerator, type GeneratorSession } from '../onnx/session.js';
-import { imageGrid } from '../report/image-grid.js';
 import { augmentDefaults, checkOptions, type AugmentOptions } from './options.js';
-import { manifestColumns, manifestName } from './manifest.js';
+import { Ledger } from './ledger.js';
+import { manifestName } from './manifest.js';
 import { planFaces, type Plan } from './plan.js';
 import { translate } from './translate.js';
-import { openWriter, type Written } from './writers.js';
+import { selectFacesMade } from './select/select.js';
+import { renderSource, type SourceFace } from './sources.js';
+import { openWriter } from './writers.js';
 
 export { type AugmentOptions, type AugmentStart, type Format } from './options.js';
 
@@ -43,7 +41,7 @@ export async function augment(options: AugmentOptions): Promise<AugmentResult> {
     const out = options.out ?? join('augmented', `${timeStamp(new Date())}-${className.toLowerCase()}`);
     const folder = await OutputFolder.open(out, { force, marker: manifestName });
     try {
-      options.onStart?.({ notes: plan.notes, skipped: plan.faces.skipped });
+      options.onStart?.({ notes: plan.notes, skipped: plan.faces.skipped, faces: plan.chosen.length });
       const start = performance.now();
       const equal = await makeFaces(options, plan, session, folder.temporary);
       await folder.publish();
@@ -64,13 +62,26 @@ async function makeFaces(
   folder: string,
 ): Promise<number> {
   const { faces, className } = plan;
+  const { seed = augmentDefaults.seed } = options;
+  // What is to be chosen from is made before anything is written.
+  const best = options.select === undefined ? undefined : await makeBest(options, plan, session);
   const writer = await openWriter(folder, { ...options, className, shape: faces });
-  const ledger = new Ledger(plan, options.seed ?? augmentDefaults.seed);
+  const ledger = new Ledger(best ? { ...plan, chosen: best.chosen } : plan, seed, best?.scores);
   try {
-    await translate(session, { ...options, ...plan }, async (sources, made) => {
-      ledger.add(sources, made, await writer.write(made));
-      options.onProgress?.(ledger.count);
-    });
+    if (best) {
+      const { batchSize = augmentDefaults.batchSize } = options;
+      for (let start = 0; start < best.images.length; start += batchSize) {
+        options.signal?.throwIfAborted();
+        const images = best.images.slice(start, start + batchSize);
+        const sources = best.chosen.slice(start, start + batchSize).map((face) => renderSource(faces, face));
+        ledger.add(sources, images, await writer.write(images));
+      }
+    } else {
+      await translate(session, { ...options, ...plan }, async (sources, made) => {
+        ledger.add(sources, made, await writer.write(made));
+        options.onProgress?.(ledger.count);
+      });
+    }
   } finally {
     await writer.close();
   }
@@ -78,61 +89,25 @@ async function makeFaces(
   return ledger.equal;
 }
 
-/** Pairs of source and face on the contact sheet. */
-const sheetPairs = 40;
-const sheetColumns = 10;
-
-/** What was made, for the manifest and the contact sheet. */
-class Ledger {
-  equal = 0;
-  private readonly rows: (string | number)[][] = [];
-  private readonly digests = new Set<string>();
-  private readonly pairs: { source: Uint8Array; made: Uint8Array }[] = [];
-
-  constructor(
-    private readonly plan: Plan,
-    private readonly seed: number,
-  ) {}
-
-  get count(): number {
-    return this.rows.length;
-  }
-
-  add(sources: readonly Uint8Array[], made: readonly Uint8Array[], written: readonly Written[]): void {
-    const { faces, chosen, className } = this.plan;
-    made.forEach((image, i) => {
-      const { index, flip, shiftX, shiftY } = chosen[this.count]!;
-      const { file, sha256 } = written[i]!;
-      const source = [faces.source(index), digestOfFace(faces, index)];
-      this.rows.push([file, ...source, className, this.seed, flip ? 1 : 0, shiftX, shiftY, sha256]);
-      this.digests.add(createHash('sha256').update(image).digest('base64'));
-      this.equal = this.count - this.digests.size;
-      if (this.pairs.length < sheetPairs) this.pairs.push({ source: sources[i]!, made: image });
-    });
-  }
-
-  async write(folder: string): Promise<void> {
-    await writeAtomic(join(folder, manifestName), stringify([manifestColumns, ...this.rows]));
-    await writeAtomic(join(folder, 'contact-sheet.png'), await this.sheet());
-  }
-
-  /** Rows of sources, each over the faces made of them. */
-  private async sheet(): Promise<Uint8Array> {
-    const { size, channels } = this.plan.faces;
-    const images: Uint8Array[] = [];
-    const rowLabels: string[] = [];
-    const blank = new Uint8Array(size * size * channels).fill(255);
-    for (let at = 0; at < this.pairs.length; at += sheetColumns) {
-      const row = this.pairs.slice(at, at + sheetColumns);
-      const rest = Array<Uint8Array>(this.pairs.length > sheetColumns ? sheetColumns - row.length : 0).fill(blank);
-      images.push(...row.map(({ source }) => source), ...rest, ...row.map(({ made }) => made), ...rest);
-      rowLabels.push('source', this.plan.className);
-    }
-    return imageGrid(images, {
-      ...{ size, channels, rowLabels },
-      columns: Math.min(sheetColumns, this.pairs.length),
-      scale: size <= 64 ? 2 : 1,
-      breaks: rowLabels.flatMap((_, row) => (row % 2 === 0 ? [row] : [])),
-    });
-  }
+/** Makes all candidates and chooses from them, the best first; their scores by column of the manifest. */
+async function makeBest(
+  options: AugmentOptions,
+  plan: Plan,
+  session: GeneratorSession,
+): Promise<{ images: Uint8Array[]; chosen: SourceFace[]; scores: Map<string, Float64Array> }> {
+  const made: Uint8Array[] = [];
+  await translate(session, { ...options, ...plan }, (_, images) => {
+    made.push(...images);
+    options.onProgress?.(made.length);
+  });
+  const { chosen, scores, quality } = await selectFacesMade(plan, made, options);
+  const ofChosen = (values: Float64Array) => Float64Array.from(chosen, (i) => values[i]!);
+  return {
+    images: chosen.map((i) => made[i]!),
+    chosen: chosen.map((i) => plan.chosen[i]!),
+    scores: new Map([
+      ['score', ofChosen(quality)],
+      ...[...scores].map(([name, values]) => [`score_${name}`, ofChosen(values)] as const),
+    ]),
+  };
 }

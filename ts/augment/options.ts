@@ -1,6 +1,7 @@
 import { checkSettings, choice, faceClass, file, folder, given, maybe, toggle, whole } from '../base/options.js';
 import { dataOptions } from '../data/options.js';
 import { providers, sessionEngines, type SessionOptions } from '../onnx/session.js';
+import { checkSelection, selectOptions, type SelectSettings } from './select/options.js';
 
 export const formats = ['png', 'csv'] as const;
 export type Format = (typeof formats)[number];
@@ -23,6 +24,7 @@ export const augmentOptions = {
       'unless it lacks an operator of the file; others: as they train',
   ),
   provider: choice(providers, 'where onnxruntime runs it; auto: a GPU if it can'),
+  ...selectOptions,
   skipBad: dataOptions.skipBad,
   force: toggle('replace an earlier output folder'),
 } as const;
@@ -38,11 +40,16 @@ export const augmentDefaults = {
   threads: null,
   engine: 'auto',
   provider: 'auto',
+  select: null,
+  candidates: null,
+  perSource: null,
+  diversity: null,
+  run: null,
   skipBad: false,
   force: false,
 } as const;
 
-export interface AugmentOptions extends SessionOptions {
+export interface AugmentOptions extends SessionOptions, SelectSettings {
   /** A generator: gen_ab.onnx or gen_ba.onnx of a run. */
   onnx: string;
   /** How many faces to make. */
@@ -71,8 +78,10 @@ export interface AugmentOptions extends SessionOptions {
   /** Stops between batches: nothing is left behind, and the signal's reason is thrown. */
   signal?: AbortSignal;
   onStart?: (start: AugmentStart) => void;
-  /** Faces made so far. */
+  /** Faces made so far, candidates among them. */
   onProgress?: (faces: number) => void;
+  /** Of a selection: faces or training steps done. */
+  onScoring?: (work: string, done: number, of: number) => void;
 }
 
 export interface AugmentStart {
@@ -80,12 +89,21 @@ export interface AugmentStart {
   readonly notes: readonly string[];
   /** Rows or files of the data that were left out. */
   readonly skipped: readonly string[];
+  /** How many will be made; of a selection, candidates. */
+  readonly faces: number;
 }
 
 /** @throws UserError naming the option and its flag */
 export function checkOptions(options: AugmentOptions): void {
-  const { className, signal: _signal, onStart: _onStart, onProgress: _onProgress, ...settings } = options;
-  checkSettings(augmentOptions, { ...augmentDefaults, ...given({ ...settings, class: className }) });
+  const {
+    className,
+    signal: _signal,
+    onStart: _onStart,
+    onProgress: _onProgress,
+    onScoring: _onScoring,
+    ...settings
+  } = options;
+  checkSelection(checkSettings(augmentOptions, { ...augmentDefaults, ...given({ ...settings, class: className }) }));
 }
 
 /**

@@ -5,6 +5,7 @@ import { facesOfClass, labelOf, loadFaces, type FaceSet, type LoadOptions } from
 import { readGeneratorMetadata, type GeneratorMetadata } from '../onnx/generator-metadata.js';
 import type { GeneratorSession } from '../onnx/session.js';
 import { augmentDefaults, type AugmentOptions } from './options.js';
+import { candidatesOf } from './select/options.js';
 import { chooseSources, type SourceFace } from './sources.js';
 
 /** What will be made, from which faces. */
@@ -42,11 +43,14 @@ export async function planFaces(options: AugmentOptions, session: GeneratorSessi
       ? `the ${indices.length} synthetic ${source} faces`
       : `the ${indices.length} ${source} faces of ${data.data}`;
   const className = classOf(options, known, faces);
-  const chosen = chooseSources(faces, indices, { n, seed, what });
+  const candidates = candidatesOf(options);
+  const chosen = chooseSources(faces, indices, { n: candidates, seed, what });
   const used = new Set(chosen.map(({ index }) => index)).size;
   const device = session.provider === 'cuda' ? 'GPU' : 'CPU';
   notes.push(`Making ${n} ${className} faces from ${what}, on the ${device} (${session.engine}).`);
-  if (used < n) notes.push(`They are ${used} different ones, so ${n - used} are taken again, mirrored or shifted.`);
+  if (candidates > n) notes.push(`They are the best of ${candidates}, by ${options.select!.join(', ')}.`);
+  if (used < candidates)
+    notes.push(`The sources are ${used} different ones, so ${candidates - used} are taken again, mirrored or shifted.`);
   return { faces, chosen, className, notes };
 }
 

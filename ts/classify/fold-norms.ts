@@ -18,7 +18,7 @@ const momentImagesOf = (images: number): number =>
 export async function foldByMoments(
   shape: ConvClassifier,
   host: HostParams,
-  { pixels, size, channels }: FaceSet,
+  { pixels, size, channels }: Pick<FaceSet, 'pixels' | 'size' | 'channels'>,
   indices: Int32Array,
 ): Promise<HostParams> {
   const network = trainableClassifier(shape);

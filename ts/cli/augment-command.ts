@@ -20,7 +20,8 @@ Examples:
   npm run augment -- --onnx runs/latest/gen_ab.onnx --n 500
   npm run augment -- --onnx gen.onnx --n 500 --data fer2013.csv.gz --source Neutral --out more-disgust
   npm run augment -- --onnx gen.onnx --n 500 --format csv        rows of FER2013 in faces.csv
-  npm run augment -- --onnx gen.onnx --n 20 --seed 2 --provider cpu`;
+  npm run augment -- --onnx gen.onnx --n 20 --seed 2 --provider cpu
+  npm run augment -- --onnx runs/latest/gen_ab.onnx --n 500 --select discriminator,density    the best 500 of 2,000`;
 
 function makeCommand(): Command {
   const command = new Command('augment')
@@ -56,16 +57,25 @@ export async function augmentCommand(args: readonly string[]): Promise<void> {
 /** Runs with a progress bar. */
 async function generate(options: AugmentOptions, signal: AbortSignal): Promise<AugmentResult> {
   let bar: Progress | undefined;
+  let working = '';
   try {
     return await augment({
       ...options,
       signal,
-      onStart({ notes, skipped }) {
+      onStart({ notes, skipped, faces }) {
         say(...skippedLines(skipped), ...notes);
-        bar = progressBar('Generating', options.n, 'faces');
+        bar = progressBar('Generating', faces, 'faces');
         bar.update(0);
       },
       onProgress: (faces) => bar?.update(faces),
+      onScoring(work, done, of) {
+        if (work !== working) {
+          bar?.stop();
+          bar = progressBar(work, of, work === 'Training' ? 'steps' : 'faces');
+          working = work;
+        }
+        bar?.update(done);
+      },
     });
   } finally {
     bar?.stop();

@@ -14,7 +14,7 @@ import { parseArguments } from './arguments.js';
 import { interruptible, nothingWritten } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
 import { progressBar, say, showReading, type Progress } from './progress.js';
-import { count, shownPath, skippedLines } from './text.js';
+import { alignedColumns, count, shownPath, skippedLines } from './text.js';
 
 const description =
   'Drops faces that are mislabelled, ambiguous or unlike the others. The output folder holds the faces that are left ' +
@@ -115,7 +115,7 @@ function report({ out, classes, scores, noise, written }: FilterResult, config: 
       `median ${short(median)}, highest ${short(highest)}`,
   );
   const lines = [
-    ...aligned(table),
+    ...alignedColumns(table),
     ...quantiles,
     ...(noise ? [`label noise, as far as the classifier can tell: ${noiseText(noise, classes)}`] : []),
     ...(written ? [] : ['A preview: no data was written.']),
@@ -138,11 +138,3 @@ function noiseText(noise: NonNullable<FilterResult['noise']>, classes: FilterRes
 }
 
 const short = (value: number): string => String(Number(value.toPrecision(3)));
-
-/** Columns of text, all but the first to the right. */
-function aligned(rows: readonly (readonly string[])[]): string[] {
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join('  '),
-  );
-}

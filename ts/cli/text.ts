@@ -21,3 +21,11 @@ export function skippedLines(skipped: readonly string[]): string[] {
     ...(rest > 0 ? [`  and ${count(rest)} more`] : []),
   ];
 }
+
+/** Columns of text, all but the first to the right. */
+export function alignedColumns(rows: readonly (readonly string[])[]): string[] {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[0]!) : cell.padStart(widths[column]!))).join('  '),
+  );
+}

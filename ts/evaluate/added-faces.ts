@@ -5,7 +5,7 @@ import { translate } from '../augment/translate.js';
 import { messageOf, UserError } from '../base/errors.js';
 import { labelOf, type FaceSet } from '../data/faces.js';
 import { openGenerator, type GeneratorSession } from '../onnx/session.js';
-import { readGeneratedFolder } from './generated-folder.js';
+import { readGeneratedFolder } from '../augment/generated-folder.js';
 import type { AddedFaces } from './treatment.js';
 
 /** Generated images for a fit. */
@@ -112,13 +112,13 @@ async function fromFolder(
 ): Promise<AddedImages> {
   const { pixels, labels, sources } = await readGeneratedFolder(folder.path, faces, folder.digest);
   const trained = new Set(train);
-  const kept = sources.flatMap((source, n) => (trained.has(source) ? [n] : []));
+  const kept = sources.flatMap(({ index }, n) => (trained.has(index) ? [n] : []));
   const bytes = faces.size * faces.size * faces.channels;
   const some = new Uint8Array(kept.length * bytes);
   kept.forEach((n, to) => some.set(pixels.subarray(n * bytes, (n + 1) * bytes), to * bytes));
   return {
     pixels: some,
     labels: Uint8Array.from(kept, (n) => labels[n]!),
-    sources: Int32Array.from(kept, (n) => sources[n]!),
+    sources: Int32Array.from(kept, (n) => sources[n]!.index),
   };
 }

@@ -4,7 +4,7 @@ import { digestOfFaces, labelOf, loadFaces, type FaceSet } from '../data/faces.j
 import { readGeneratorMetadata } from '../onnx/generator-metadata.js';
 import { digestOfFile, openGeneratorFor } from './added-faces.js';
 import { directionOf, foldConfig } from './fold-generator.js';
-import { readGeneratedFolder } from './generated-folder.js';
+import { readGeneratedFolder } from '../augment/generated-folder.js';
 import { imagesOfJob, keepFaces } from './job-faces.js';
 import type { Job } from './job.js';
 import type { EvaluateConfig } from './options.js';

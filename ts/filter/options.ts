@@ -9,13 +9,13 @@ import {
   maybe,
   number,
   option,
-  positive,
   toggle,
   whole,
   type Options,
   type Settings,
 } from '../base/options.js';
 import { UserError } from '../base/errors.js';
+import { fitDefaults, fitOptions } from '../classify/fit.js';
 import { ferClasses } from '../data/classes.js';
 import { dataOptions } from '../data/options.js';
 import { embeddingDefaults, embeddingOptions } from '../embed/options.js';
@@ -62,11 +62,7 @@ export const filterOptions = {
   probabilities: maybe({
     ...file('csv with columns p_<class>, row for row, instead of training classifiers: an earlier scores.csv'),
   }),
-  folds: whole(2, 20, 'parts of the data; each is judged by a classifier that was trained on the others'),
-  epochs: positive('times that a classifier sees each image', 1000),
-  baseWidth: whole(1, 256, "channels of the classifier's first convolution; time grows with its square"),
-  batchSize: whole(2, 1024, 'images a training step'),
-  learningRate: positive("highest step size of Adam's one cycle", 1),
+  ...fitOptions,
   ...embeddingOptions,
   seed: whole(0, 0xffffffff, 'the same seed gives the same scores'),
   engine: engineOption,
@@ -92,10 +88,7 @@ export const filterDefaults: FilterConfig = {
   combine: 'all',
   probabilities: null,
   folds: 5,
-  epochs: 6,
-  baseWidth: 16,
-  batchSize: 64,
-  learningRate: 4e-3,
+  ...fitDefaults,
   ...embeddingDefaults,
   seed: 1,
   engine: 'native',

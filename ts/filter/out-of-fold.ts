@@ -1,21 +1,7 @@
-import * as tf from '@tensorflow/tfjs-core';
-import { foldByMoments } from '../classify/fold-norms.js';
-import { predictProbabilities } from '../classify/predict.js';
-import { trainClassifier } from '../classify/train-classifier.js';
+import { fitClassifier, fitSteps, type FitSettings } from '../classify/fit.js';
 import type { FaceSet } from '../data/faces.js';
 import { stratifiedFolds, without } from '../data/folds.js';
-import { classifier } from '../models/classifier.js';
-import { plainClassifier } from '../models/conv-classifier.js';
-import { uploadParams } from '../models/host-params.js';
 import type { FilterEvents } from './events.js';
-import type { FilterConfig } from './options.js';
-
-type Config = Pick<FilterConfig, 'folds' | 'seed' | 'epochs' | 'batchSize' | 'learningRate' | 'baseWidth'>;
-
-/** Part of the pooled features that is left out at random. */
-const dropout = 0.3;
-/** First part of the steps, done on images of half the side. */
-const smallFraction = 0.5;
 
 /**
  * What a classifier says of each face that was trained without it and all that are equal to it: one
@@ -25,49 +11,28 @@ const smallFraction = 0.5;
  */
 export async function outOfFoldProbabilities(
   faces: FaceSet,
-  { folds, seed, epochs, batchSize, learningRate, baseWidth }: Config,
+  settings: FitSettings & { folds: number },
   { signal, onProgress }: FilterEvents,
 ): Promise<Float32Array> {
   const classes = faces.classNames.length;
-  const shape = classifier({ channels: faces.channels, classes, baseWidth });
-  // Votes would be soft labels, and say what the label alone does not.
-  const { votes: _votes, ...labelled } = faces;
-  const parts = stratifiedFolds(faces, { folds, seed });
+  const parts = stratifiedFolds(faces, settings);
   const everyFace = Int32Array.from({ length: faces.count }, (_, i) => i);
-  const stepsOf = (images: number) => Math.max(1, Math.floor((images * epochs) / batchSize));
-  const total = parts.reduce((sum, part) => sum + stepsOf(faces.count - part.length), 0);
+  const total = parts.reduce((sum, part) => sum + fitSteps(faces.count - part.length, settings), 0);
   const result = new Float32Array(faces.count * classes);
   let before = 0;
   for (const part of parts) {
     const train = without(everyFace, part);
-    const steps = stepsOf(train.length);
-    const trained = await trainClassifier(
-      shape,
-      labelled,
-      train,
-      {
-        steps,
-        batchSize,
-        learningRate,
-        seed,
-        dropout,
-        smallFraction: evenHalves(faces.size) ? smallFraction : 0,
-        labelSmoothing: 0,
-      },
-      { ...(signal && { signal }), onStep: (step) => onProgress?.('Training', before + step, total) },
-    );
-    signal?.throwIfAborted();
-    const params = uploadParams(await foldByMoments(shape, trained!.params, labelled, train));
+    const fitted = await fitClassifier(faces, train, settings, {
+      ...(signal && { signal }),
+      onStep: (step) => onProgress?.('Training', before + step, total),
+    });
     try {
-      const found = await predictProbabilities(plainClassifier(shape), params, labelled, part);
+      const found = await fitted.probabilities(faces, part);
       part.forEach((i, n) => result.set(found.subarray(n * classes, (n + 1) * classes), i * classes));
     } finally {
-      tf.dispose(params);
+      fitted.dispose();
     }
-    before += steps;
+    before += fitSteps(train.length, settings);
   }
   return result;
 }
-
-/** Whether images of half the side are still large enough for three poolings. */
-const evenHalves = (size: number): boolean => size % 2 === 0 && size >= 32;

@@ -3,8 +3,9 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
 import sharp from 'sharp';
-import { manifestName } from '../augment/manifest.js';
+import { manifestName } from './manifest.js';
 import { firstLineOf, messageOf, UserError } from '../base/errors.js';
+import type { SourceFace } from './sources.js';
 import { digestOfFace, labelOf, type FaceSet } from '../data/faces.js';
 import { ferSize, readFer2013 } from '../data/fer2013.js';
 
@@ -13,15 +14,15 @@ export interface GeneratedFaces {
   /** [n, size, size, channels] */
   readonly pixels: Uint8Array;
   readonly labels: Uint8Array;
-  /** Index of the face that each was made from; any one of equal ones, which no split parts. */
-  readonly sources: number[];
+  /** The face that each was made from, and how it was changed; any one of equal ones, which no split parts. */
+  readonly sources: readonly SourceFace[];
   /** SHA-256 of the manifest, which holds those of all faces. */
   readonly digest: string;
   /** Faces that were left out: what they were made from is not among the faces. */
   readonly strangers: number;
 }
 
-const needed = ['file', 'source_sha256', 'class', 'sha256'] as const;
+const needed = ['file', 'source_sha256', 'class', 'flip', 'shift_x', 'shift_y', 'sha256'] as const;
 type Row = Readonly<Record<(typeof needed)[number], string>>;
 
 /**
@@ -53,10 +54,19 @@ export async function readGeneratedFolder(folder: string, faces: FaceSet, wanted
   return {
     pixels,
     labels: Uint8Array.from(known, ({ row }) => labelOf(faces.classNames, row.class)),
-    sources: known.map(({ source }) => source),
+    sources: known.map(({ row, source, line }) => sourceOf(row, source, `${file} line ${line}`)),
     digest,
     strangers: rows.length - known.length,
   };
+}
+
+function sourceOf(row: Row, index: number, where: string): SourceFace {
+  const [flip, shiftX, shiftY] = [row.flip, row.shift_x, row.shift_y].map(Number) as [number, number, number];
+  if ((flip !== 0 && flip !== 1) || !Number.isInteger(shiftX) || !Number.isInteger(shiftY))
+    throw new UserError(
+      `${where}: flip is '${row.flip}' and the shift '${row.shift_x}', '${row.shift_y}', expected 0 or 1 and whole pixels.`,
+    );
+  return { index, flip: flip === 1, shiftX, shiftY };
 }
 
 async function readManifest(file: string): Promise<{ rows: Row[]; digest: string }> {
