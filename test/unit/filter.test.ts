@@ -153,13 +153,14 @@ describe('a csv', () => {
   test('is refused with what does not fit it, before anything is written', async () => {
     const refusals: [Record<string, unknown>, RegExp][] = [
       [{}, /^No filter is asked for/],
+      [{ likelihoodKeep: ['0.9'] }, /--probabilities changes nothing without --confidence-min/],
       [{ agreementMin: 0.5 }, /want FER\+ votes: name them with --ferplus/],
       [{ confidenceKeep: ['Joy=3'] }, /There is no class 'Joy'\. Classes: Angry/],
       [{ confidenceKeep: ['Happy=lots'] }, /for --confidence-keep but received 'Happy=lots'/],
       [{ confidenceKeep: ['0.5', '0.6'] }, /received '0\.6' again/],
       [{ confidenceMin: 0.96 }, /leave none of the 10 Disgust faces \(confidence keeps 0\): loosen them/],
       [
-        { agreementMin: 0.5, ferplus: await written('v.csv', votes.slice(0, -1).join('\n')) },
+        { agreementMin: 0.5, probabilities: null, ferplus: await written('v.csv', votes.slice(0, -1).join('\n')) },
         /19 images, but .* has 20/,
       ],
       [

@@ -134,5 +134,10 @@ export function resolveFilter(settings: Readonly<Record<string, unknown>>, prese
   const byVotes = config.agreementMin !== null || config.agreementKeep !== null;
   if (byVotes && config.ferplus === null)
     throw new UserError('--agreement-min and --agreement-keep want FER+ votes: name them with --ferplus.');
+  const { confidenceMin, confidenceKeep, labelNoise, probabilities } = config;
+  if (probabilities !== null && confidenceMin === null && confidenceKeep === null && labelNoise === null)
+    throw new UserError(
+      '--probabilities changes nothing without --confidence-min, --confidence-keep or --label-noise.',
+    );
   return config;
 }
