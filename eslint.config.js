@@ -16,6 +16,7 @@ const rooms = [
   ['filter', 'pretrain', 'train'],
   ['augment'],
   ['evaluate', 'quality'],
+  ['study'],
   ['cli'],
 ];
 

@@ -94,3 +94,12 @@ export { summarize, type ArmResults, type Summary } from './evaluate/summary.js'
 export { verdicts } from './evaluate/verdict.js';
 export { metricsOf, type Metrics, type Predictions } from './evaluate/metrics.js';
 export { benjaminiHochberg, compare, estimate, holm, type Comparison, type Estimate } from './evaluate/statistics.js';
+
+// Study: filter, train, add, evaluate, as a graph of tasks
+export { runStudy, type StudyEvents, type StudyFiles, type StudyOutcome, type StudyStopped } from './study/study.js';
+export { resolveStudy, type StudyConfig } from './study/config.js';
+export { readStudy, type Study } from './study/options.js';
+export { planStudy, type StudyPlan } from './study/plan.js';
+export { estimateStudy, type TimeEstimate } from './study/estimate.js';
+export { runWorker, type WorkerOptions } from './study/worker.js';
+export { type StudyResult } from './study/results.js';

@@ -8,6 +8,16 @@ export function say(...lines: readonly string[]): void {
   if (lines.length > 0) process.stderr.write(`${process.stderr.isTTY ? clearLine : ''}${lines.join('\n')}\n`);
 }
 
+/** Tells a thing the first time that it is told. */
+export function once(tell: (text: string) => void): (text: string) => void {
+  const told = new Set<string>();
+  return (text) => {
+    if (told.has(text)) return;
+    told.add(text);
+    tell(text);
+  };
+}
+
 /** Shows on a terminal how much of a csv was read. */
 export function showReading(rows: number): void {
   if (process.stderr.isTTY) process.stderr.write(`${clearLine}Reading faces: ${count(rows)}`);

@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import { writeAtomic } from '../base/files.js';
 import { htmlPage } from '../report/html.js';
-import { figureIn, summarize, type ArmResults, type Summary } from './summary.js';
-import { meanOf } from './figures.js';
+import { bestOf } from './best.js';
+import { summarize, type ArmResults, type Summary } from './summary.js';
 import type { Job, JobResult } from './job.js';
 import { JobStore } from './job-store.js';
 import type { EvaluateConfig } from './options.js';
@@ -154,12 +154,6 @@ async function runArms(plan: EvaluationPlan, runner: Runner, events: EvaluateEve
     ],
     notes: [`${best.name} is the classical treatment with the highest mean F1 on these folds.`],
   };
-}
-
-function bestOf(arms: readonly ArmResults[]): ArmResults {
-  const { arms: summaries } = summarize(arms, [], '');
-  const f1 = (i: number) => figureIn(summaries[i]!.figures, { measure: 'f1', of: meanOf }).mean;
-  return arms[[...arms.keys()].reduce((best, i) => (f1(i) > f1(best) ? i : best))]!;
 }
 
 async function writeEvaluation(folder: string, evaluation: Evaluation): Promise<EvaluateResult['files']> {

@@ -3,7 +3,7 @@ import { intervalChartSvg } from '../report/interval-chart.js';
 import type { Evaluation } from './evaluate.js';
 import { describeFigure, meanOf, type FigureName } from './figures.js';
 import type { Measure } from './metrics.js';
-import { figureIn, type ArmSummary } from './summary.js';
+import { figureIn, type ArmSummary, type Summary } from './summary.js';
 import { describeDifference, findingOf, howToRead, shortP } from './verdict.js';
 
 /** The figures that tables of arms show. */
@@ -20,8 +20,26 @@ export function tableFigures(target: string): FigureName[] {
 }
 
 /** An evaluation as parts of a page. */
-export function evaluationSections(evaluation: Evaluation): Section[] {
-  const { arms, target, classNames, folds, repeats, notes, holdout } = evaluation;
+export const evaluationSections = (evaluation: Evaluation): Section[] => [
+  ...summarySections(evaluation),
+  { title: 'Options', html: options(evaluation) },
+];
+
+/** What a page says of a summary. */
+export interface Found extends Summary {
+  /** Faces of every class held out from all folds. */
+  readonly holdout: number;
+  readonly notes: readonly string[];
+  readonly verdicts: readonly string[];
+}
+
+/**
+ * A summary as parts of a page.
+ * @param shown names of the arms that charts and confusion matrices are of; left out: all
+ */
+export function summarySections(found: Found, shown?: readonly string[]): Section[] {
+  const { arms, target, classNames, folds, repeats, notes, holdout, verdicts, comparisons } = found;
+  const drawn = arms.filter(({ name }) => shown?.includes(name) ?? true);
   const figures = tableFigures(target);
   const head = ['', ...figures.map(describeFigure)];
   const row = ({ name, figures: own }: ArmSummary) => [
@@ -39,7 +57,7 @@ export function evaluationSections(evaluation: Evaluation): Section[] {
         xName,
         groups: [...classNames, meanOf].map((of) => ({
           name: of,
-          values: arms.map(({ name, figures: own }) => {
+          values: drawn.map(({ name, figures: own }) => {
             const { mean: value, low, high } = figureIn(own, { measure, of });
             return { name, value, low, high };
           }),
@@ -47,14 +65,14 @@ export function evaluationSections(evaluation: Evaluation): Section[] {
       }),
     );
   return [
-    { title: 'Verdict', html: htmlText([...evaluation.verdicts, ...(arms.length > 1 ? [howToRead] : []), ...notes]) },
+    { title: 'Verdict', html: htmlText([...verdicts, ...(arms.length > 1 ? [howToRead] : []), ...notes]) },
     {
       title: `Figures of ${repeats} x ${folds}-fold cross-validation`,
       html: htmlGrid(head, arms.map(row)),
     },
     { title: 'Precision of each class', html: chart('precision', 'precision') },
     { title: 'AUC of each class against all others', html: chart('auc', 'AUC') },
-    ...(evaluation.comparisons.length > 0 ? [{ title: 'Differences', html: differences(evaluation) }] : []),
+    ...(comparisons.length > 0 ? [{ title: 'Differences', html: differences(found) }] : []),
     ...(heldOut.length > 0
       ? [
           {
@@ -77,12 +95,11 @@ export function evaluationSections(evaluation: Evaluation): Section[] {
           },
         ]
       : []),
-    ...arms.map((arm) => ({ title: `Confusion, ${arm.name}`, html: confusion(arm, classNames) })),
-    { title: 'Options', html: options(evaluation) },
+    ...drawn.map((arm) => ({ title: `Confusion, ${arm.name}`, html: confusion(arm, classNames) })),
   ];
 }
 
-function differences({ comparisons }: Evaluation): string {
+function differences({ comparisons }: Found): string {
   return (
     htmlGrid(
       ['', 'against', 'figure', 'difference', 'p', 'q', "Cohen's d", 'fits better', ''],

@@ -52,6 +52,9 @@ export function htmlGrid(head: readonly string[], rows: readonly (readonly strin
 export const htmlText = (paragraphs: readonly string[]): string =>
   paragraphs.map((text) => `<p>${escapeXml(text)}</p>`).join('\n');
 
+/** Text as it is, line by line. */
+export const htmlPre = (text: string): string => `<div class="wide"><pre>${escapeXml(text)}</pre></div>`;
+
 /** A drawing as part of the page, as wide as it is; a narrow screen scrolls it. */
 export const htmlSvg = (svg: string): string => `<div class="wide">${svg}</div>`;
 

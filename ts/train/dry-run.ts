@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { TrainConfig } from './options.js';
+import type { FaceSet } from '../data/faces.js';
 import { setUp, type SetupEvents } from './setup.js';
 import { networkNames, type NetworkName } from './step.js';
 
@@ -24,9 +25,13 @@ export interface DryRun {
 
 const trials = 4;
 
-/** Loads a run's data and networks, tries a few steps and writes nothing. @throws UserError as trainCycleGan does */
-export async function dryRun(config: TrainConfig, events: SetupEvents = {}): Promise<DryRun> {
-  const setup = await setUp(config, events);
+/**
+ * Loads a run's data and networks, tries a few steps and writes nothing.
+ * @param faces to try with instead of those of `config.data`
+ * @throws UserError as trainCycleGan does
+ */
+export async function dryRun(config: TrainConfig, events: SetupEvents = {}, faces?: FaceSet): Promise<DryRun> {
+  const setup = await setUp(config, events, faces);
   const { trainer, skipped } = setup;
   try {
     const seconds: number[] = [];

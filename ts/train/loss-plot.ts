@@ -41,9 +41,9 @@ export async function writeLossPlot(path: string, metrics: string, classA: strin
   );
 }
 
-/** Means over as many neighbours as it takes to have at most `mostPoints` rows. */
-function thinned(rows: readonly MetricsLine[]): readonly MetricsLine[] {
-  const each = Math.ceil(rows.length / mostPoints);
+/** Means over as many neighbours as it takes to have at most `most` rows. */
+export function thinned(rows: readonly MetricsLine[], most = mostPoints): readonly MetricsLine[] {
+  const each = Math.ceil(rows.length / most);
   if (each < 2) return rows;
   return Array.from({ length: Math.ceil(rows.length / each) }, (_, i) => {
     const group = rows.slice(i * each, (i + 1) * each);

@@ -1,0 +1,227 @@
+import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { UserError } from '../../ts/base/errors.js';
+import { studyCommand } from '../../ts/cli/study-command.js';
+import { printed } from '../helpers/printed.js';
+import { doneTasks, ended, startCommand, tinyStudy, written, writeTinyStudy } from '../helpers/tiny-study.js';
+
+let folder: string;
+let config: string;
+let whole: string;
+let text: string;
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'rareface-study-'));
+  config = await writeTinyStudy(folder);
+  whole = join(folder, 'whole');
+  text = await printed(() => studyCommand(['--config', config, '--out', whole]));
+}, 120_000);
+afterAll(() => rm(folder, { recursive: true }));
+
+test('compares all arms and writes a table and a page that needs no other file', async () => {
+  expect(text).toMatch(/^unfiltered, Disgust: Of 3 treatments \d have? a higher Disgust precision than the baseline/);
+  const { page, table, json } = await written(whole);
+  const rows = table.trim().split('\n');
+  // Seven figures of four arms, of which one is compared with two others.
+  expect(rows.length).toBe(1 + 7 * 5);
+  expect(rows[1]).toMatch(/^unfiltered,Disgust,baseline,0,Disgust precision,[\d.]+,-?[\d.]+,[\d.]+,,/);
+  expect(table).toContain('\nunfiltered,Disgust,cyclegan i0.5 +4 on oversampling,');
+  const { groups, missing } = JSON.parse(json) as {
+    groups: { arms: { name: string; fits: number; added: number }[] }[];
+    missing: unknown[];
+  };
+  expect(missing).toEqual([]);
+  const arms = groups[0]!.arms;
+  expect(arms.map(({ name, fits }) => [name, fits])).toEqual(
+    ['baseline', 'oversampling', 'cyclegan i0.5 +4', 'cyclegan i0.5 +4 on oversampling'].map((name) => [name, 4]),
+  );
+  // Eight are made, of which a fold takes those whose sources it trains on: four on average.
+  expect(arms[2]!.added).toBe(4);
+  expect(json).not.toContain(folder);
+  expect(page).not.toContain(folder);
+  expect(page.match(/<svg/g)!.length).toBe(3);
+  expect(page).toMatch(/<img alt="Disgust made of Neutral" src="data:image\/png/);
+  expect(page).not.toMatch(/(src|href)="(?!data:)/);
+});
+
+test('the plan says what is there already, and does nothing', async () => {
+  const plan = await printed(() => studyCommand(['--config', config, '--out', whole, '--plan', '--repeats', '3']));
+  expect(plan).toMatch(/^4 cells:\n {2}unfiltered\/Disgust\/baseline\n/);
+  expect(plan).toMatch(/fitting classifiers +24 +12 /);
+  expect(plan).toMatch(/training generators +1 +1 +0 s/);
+  const none = join(folder, 'none');
+  const fresh = await printed(() => studyCommand(['--config', config, '--out', none, '--plan', '--only', 'base,over']));
+  expect(fresh).toMatch(
+    /^2 cells:[^]*About \d+ s left on this machine, and reading and filtering\. Nothing was done\.\n$/,
+  );
+  await expect(readFile(join(none, 'work'))).rejects.toThrow('ENOENT');
+});
+
+test('a second call does nothing anew, and one without real faces shows drawn ones', async () => {
+  const before = await doneTasks(whole);
+  const first = await written(whole);
+  await printed(() => studyCommand(['--config', config, '--out', whole, '--no-real-faces']));
+  expect(await doneTasks(whole)).toEqual(before);
+  const { page, table } = await written(whole);
+  expect(table).toBe(first.table);
+  expect(page).toContain('<img alt="Disgust made of drawn faces, which stand for real ones"');
+});
+
+test(
+  'killed at any time, it repeats no finished task and comes to the same, bit for bit',
+  { timeout: 120_000 },
+  async () => {
+    const first = JSON.parse(await readFile(join(folder, 'whole', 'study.json'), 'utf8')) as object;
+    const out = join(folder, 'killed');
+    const known = new Map<string, number>();
+    // In the middle of training, and somewhere among the fits.
+    for (const point of [2, 4 + Math.floor(8 * Math.random())]) {
+      const child = startCommand('study', '--config', config, '--out', out);
+      while ((await doneTasks(out)).size < point && child.exitCode === null) await setTimeout(10);
+      await setTimeout(300 * Math.random());
+      child.kill('SIGKILL');
+      await ended(child);
+      const done = await doneTasks(out);
+      for (const [id, time] of known) expect(done.get(id), `killed at ${point}: ${id}`).toBe(time);
+      for (const [id, time] of done) known.set(id, time);
+    }
+    await printed(() => studyCommand(['--config', config, '--out', out, '--workers', '2']));
+    const done = await doneTasks(out);
+    for (const [id, time] of known) expect(done.get(id)).toBe(time);
+    expect([...done.keys()].sort()).toEqual([...(await doneTasks(whole)).keys()].sort());
+    expect(JSON.parse((await written(out)).json)).toEqual(first);
+    expect((await written(out)).table).toBe((await written(whole)).table);
+  },
+);
+
+test('Ctrl-C stops in the middle of training and says how to go on', { timeout: 120_000 }, async () => {
+  const out = join(folder, 'stopped');
+  const child = startCommand('study', '--config', config, '--out', out);
+  let err = '';
+  child.stderr!.on('data', (chunk: Buffer) => (err += chunk.toString()));
+  while ((await doneTasks(out)).size < 2 && child.exitCode === null) await setTimeout(10);
+  child.kill('SIGINT');
+  expect(await ended(child)).toBe(130);
+  expect(err).toMatch(/Stopped: \d+ of 22 tasks are in .*stopped\. The same command goes on with them\./);
+});
+
+const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
+if (!hasRedis)
+  console.log('skipped: the queue is tested where there is a redis-server (Debian: apt-get install redis-server)');
+
+describe.skipIf(!hasRedis)('on a queue', () => {
+  let server: ChildProcess;
+  let url: string;
+  beforeAll(async () => {
+    const port = await freePort();
+    server = spawn('redis-server', ['--port', String(port), '--save', '', '--dir', folder, '--bind', '127.0.0.1']);
+    await new Promise<void>((resolve) => {
+      server.stdout!.on('data', (chunk: Buffer) => chunk.toString().includes('Ready to accept') && resolve());
+    });
+    url = `redis://127.0.0.1:${port}`;
+  });
+  afterAll(async () => {
+    server.kill('SIGKILL');
+    await ended(server);
+  });
+
+  test('two workers, one of them killed in the middle of a task, come to the same', { timeout: 120_000 }, async () => {
+    const out = join(folder, 'queued');
+    const worker = () => startCommand('worker', '--queue', url, '--store', out, '--lock-seconds', '2');
+    const workers = [worker(), worker()];
+    const done = [0, 0];
+    let killed: number | undefined;
+    workers.forEach((child, i) =>
+      child.stderr!.on('data', (chunk: Buffer) => {
+        const said = chunk.toString();
+        done[i]! += said.split('done ').length - 1;
+        if (killed === undefined && said.includes('begins  train')) {
+          killed = i;
+          child.kill('SIGKILL');
+        }
+      }),
+    );
+    try {
+      const same = await printed(() => studyCommand(['--config', config, '--out', out, '--queue', url]));
+      expect(same.split('\n')[0]).toBe(text.split('\n')[0]);
+    } finally {
+      for (const child of workers) child.kill('SIGTERM');
+    }
+    expect(await Promise.all(workers.map(ended))).toEqual(workers.map((_, i) => (i === killed ? null : 143)));
+    expect(done[1 - killed!]).toBeGreaterThan(0);
+    const [one, other] = [await written(whole), await written(out)];
+    expect(other.json).toBe(one.json);
+    expect(other.table).toBe(one.table);
+  });
+});
+
+async function freePort(): Promise<number> {
+  const probe = createServer().listen(0, '127.0.0.1');
+  await new Promise((resolve) => probe.once('listening', resolve));
+  const { port } = probe.address() as AddressInfo;
+  await new Promise((resolve) => probe.close(resolve));
+  return port;
+}
+
+describe('a mistake is one line', () => {
+  test.each([
+    [{ folds: 9 }, [], /The class Disgust has 7 different images to divide, expected at least 9/],
+    [{ targets: [{ from: 'Neutral', to: 'Fear' }] }, [], /There is no class 'Fear'/],
+    [
+      { generators: [{ ...tinyStudy.generators[0], name: 'x' }], extra: 1 },
+      [],
+      /mistake\.json: Unrecognized key: "extra"/,
+    ],
+    [
+      { generators: [{ ...tinyStudy.generators[0], vary: { lambda: [1] }, name: 'x{lambda}' }] },
+      [],
+      /generator x1: .*Unknown option 'lambda'/,
+    ],
+    [
+      { generators: [{ ...tinyStudy.generators[0], name: 'x', vary: { lambdaCycle: [1, 2] } }] },
+      [],
+      /Two generators are called 'x'/,
+    ],
+    [{ filters: { a: {} } }, [], /filters\.a: No filter is asked for/],
+    [{ filters: { a: { agreementMin: 0.5 } } }, [], /filters\.a: .* want FER\+ votes/],
+    [{ filters: { a: { data: 'x', agreementMin: 0.5 } } }, [], /filters\.a: data is the study's own/],
+    [{}, ['--only', 'nothing'], /No cell of the study is wanted/],
+    [{}, ['--data', 'none.csv'], /Cannot read none\.csv/],
+    [{}, ['--queue', 'localhost'], /Expected redis:\/\/host:port for --queue but received localhost/],
+    [{}, ['--queue', 'redis://127.0.0.1:1'], /Cannot reach the queue at 127\.0\.0\.1:1: .*ECONNREFUSED/],
+    [{}, ['--repeat', '2'], /unknown option '--repeat' \(Did you mean --repeats\?\)/],
+  ])('%j %j', async (changes, args, message) => {
+    const file = join(folder, 'mistake.json');
+    await writeFile(file, JSON.stringify({ ...tinyStudy, data: join(folder, 'faces'), ...changes }));
+    const failing = studyCommand(['--config', file, '--out', join(folder, 'm'), ...args]);
+    await expect(failing).rejects.toThrow(UserError);
+    await expect(failing).rejects.toThrow(message);
+    await expect(failing).rejects.toThrow(/^[^\n]*$/);
+  });
+});
+
+test('a cell that fails is told of, and the others go on', async () => {
+  const other = join(folder, 'failing');
+  const file = await writeTinyStudy(other, {
+    generators: [
+      {
+        ...tinyStudy.generators[0],
+        name: 'short',
+        settings: { ...tinyStudy.generators[0]!.settings, stepsPerEpoch: 1 },
+        vary: {},
+      },
+    ],
+    ...{ on: ['none'], classical: [], repeats: 1, added: [100_000] },
+  });
+  const code = process.exitCode;
+  const said = await printed(() => studyCommand(['--config', file, '--out', join(other, 'out')]));
+  expect(process.exitCode).toBe(1);
+  process.exitCode = code;
+  expect(said).toMatch(/Without figures: unfiltered\/Disgust\/short \+100000 \(.*Cannot make 200000 faces from/);
+  expect(said).toMatch(/^unfiltered: the baseline alone was fitted; nothing is compared\.\n/);
+  expect((await written(join(other, 'out'))).page).toContain('Without figures: 1');
+});

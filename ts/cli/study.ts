@@ -1,0 +1,5 @@
+#!/usr/bin/env node
+import { runCommand } from './command.js';
+import { studyCommand } from './study-command.js';
+
+await runCommand(() => studyCommand(process.argv.slice(2)));

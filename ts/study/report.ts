@@ -1,0 +1,134 @@
+import { summarySections } from '../evaluate/report.js';
+import { figureIn, type Summary } from '../evaluate/summary.js';
+import { baselineName } from '../evaluate/treatment.js';
+import { htmlGrid, htmlImage, htmlPage, htmlPre, htmlSvg, htmlTable, htmlText, type Section } from '../report/html.js';
+import { headlineOf } from './headline.js';
+import { lossSections } from './report-losses.js';
+import { qualitySection } from './report-quality.js';
+import { facesSheet } from './report-faces.js';
+import type { ExpandedStudy, StudyGroup } from './matrix.js';
+import type { GroupResult, StudyResult } from './results.js';
+import type { Failures } from './schedule.js';
+import type { Store } from './store.js';
+
+export interface ReportOptions {
+  /** Whether real faces, and what was made of them, may be seen. */
+  readonly realFaces: boolean;
+}
+
+/** The study on one page that needs no other file. */
+export async function studyPage(
+  expanded: ExpandedStudy,
+  result: StudyResult,
+  store: Store,
+  failures: Failures,
+  options: ReportOptions,
+): Promise<string> {
+  const { study, groups } = expanded;
+  const sections: Section[] = [
+    { title: 'Verdict', html: htmlText([...result.groups.map(headlineOf), ...notesOf(expanded)]) },
+    ...missingSection(result),
+    ...(result.groups.length > 0
+      ? [{ title: 'Faces before and after filtering', html: countsTable(result.groups) }]
+      : []),
+  ];
+  for (const found of result.groups) {
+    const group = groups.find(({ filter, to }) => filter === found.filter && to === found.to)!;
+    sections.push(...(await groupSections(group, found, expanded, store, failures, options)));
+  }
+  sections.push({ title: 'The study', html: htmlPre(JSON.stringify({ ...study, data: nameOf(study.data) }, null, 2)) });
+  return htmlPage(`Study: ${study.name}`, sections);
+}
+
+/** Without the folders of whoever did it. */
+const nameOf = (path: string): string => path.split('/').at(-1)!;
+
+function notesOf({ study, groups }: ExpandedStudy): string[] {
+  const { folds, repeats, holdout, strict } = study;
+  const made = groups.some(({ generators }) => generators.length > 0);
+  return [
+    `Every figure is of ${repeats} x ${folds}-fold cross-validation, each treatment on the same folds, from the same ` +
+      `starting weights; ${holdout} faces of every class are held out from all of it, generators too.`,
+    ...(!made
+      ? []
+      : strict
+        ? ["Each fold's generators were trained on the training images of that fold alone: nothing leaks."]
+        : [
+            'Leak: a generator was trained on all faces that are not held out, those that a fold tests on among them, so ' +
+              'that figures on the folds may be too good; those on the held-out faces are not. Faces made from a face ' +
+              'that a fold tests on are left out of it. A strict study trains a generator for each fold.',
+          ]),
+  ];
+}
+
+function missingSection({ missing }: StudyResult): Section[] {
+  if (missing.length === 0) return [];
+  const rows = missing.map(({ cell, why }) => [cell, why.split('\n')[0]!] as const);
+  return [{ title: `Without figures: ${missing.length}`, html: htmlTable(rows) }];
+}
+
+function countsTable(groups: readonly GroupResult[]): string {
+  const filters = [...new Map(groups.map((group) => [group.filter, group])).values()];
+  const { classNames, before } = filters[0]!;
+  const cells = (row: number | undefined) => [
+    String(row === undefined ? sum(before) : before[row]!),
+    ...filters.map(({ counts }) => {
+      const [kept, of] = row === undefined ? [sum(counts), sum(before)] : [counts[row]!, before[row]!];
+      return `${kept} (${((100 * kept) / of).toFixed(1)} %)`;
+    }),
+  ];
+  return htmlGrid(
+    ['', 'as they came', ...filters.map(({ filter }) => filter)],
+    [...classNames.map((name, row) => [name, ...cells(row)]), ['all', ...cells(undefined)]],
+  );
+}
+
+const sum = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0);
+
+async function groupSections(
+  group: StudyGroup,
+  found: GroupResult,
+  { study }: ExpandedStudy,
+  store: Store,
+  failures: Failures,
+  { realFaces }: ReportOptions,
+): Promise<Section[]> {
+  const where = `${found.filter}, ${found.from} to ${found.to}`;
+  const shown = chartArms(found.summary);
+  const hidden = found.summary.arms.length - shown.length;
+  const parts = summarySections(
+    { ...found.summary, holdout: study.holdout, notes: [], verdicts: found.verdicts },
+    shown,
+  );
+  if (hidden > 0)
+    parts[0] = {
+      ...parts[0]!,
+      html:
+        parts[0]!.html +
+        htmlText([
+          `Charts show the baseline and the ${shown.length - 1} treatments with the highest precision of ${found.to}, of ${found.summary.arms.length}.`,
+        ]),
+    };
+  const generators = group.generators.filter(({ drawn }) => !failures.has(drawn));
+  const faces = generators.length > 0 ? await facesSheet(generators, group, store, failures, realFaces) : undefined;
+  return [
+    ...parts,
+    ...(faces ? [{ title: faces.title, html: htmlImage(faces.png, faces.title) }] : []),
+    ...qualitySection(found.quality),
+    ...(await lossSections(generators, store)).map(({ title, svg }) => ({ title, html: htmlSvg(svg) })),
+  ].map(({ title, html }) => ({ title: `${where}: ${title}`, html }));
+}
+
+/** As many as can be told apart. */
+const mostShown = 7;
+
+/** Names of the arms that charts show: the baseline and those with the highest precision of the class. */
+function chartArms({ arms, target }: Summary): string[] {
+  const names = arms.map(({ name }) => name);
+  if (names.length <= mostShown) return names;
+  const value = (name: string) =>
+    figureIn(arms.find((arm) => arm.name === name)!.figures, { measure: 'precision', of: target }).mean;
+  const ranked = names.filter((name) => name !== baselineName).sort((a, b) => value(b) - value(a));
+  const chosen = new Set([baselineName, ...ranked.slice(0, mostShown - 1)]);
+  return names.filter((name) => chosen.has(name));
+}
