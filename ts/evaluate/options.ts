@@ -104,7 +104,7 @@ export const evaluateDefaults: EvaluateConfig = {
   holdout: null,
   seed: 1,
   baseWidth: 16,
-  epochs: 10,
+  epochs: 8,
   batchSize: 64,
   learningRate: 3e-3,
   labelSmoothing: 0,
