@@ -216,10 +216,12 @@ class Addon : public Napi::Addon<Addon> {
     return *host_;
   }
 
-  // Tells V8 how much it holds through us, in steps: each call costs.
+  // Tells V8 how much it holds through us, in steps: each call costs. What is pooled counts as well:
+  // or a step that takes and gives back would look like garbage piling up, and V8 collect in vain.
   void report(Napi::Env env) {
     constexpr std::int64_t kStep = 1 << 24;
-    const auto held = static_cast<std::int64_t>(memory_.use().bytes);
+    const MemoryUse use = memory_.use();
+    const auto held = static_cast<std::int64_t>(use.bytes + use.pooled_bytes);
     if (held - reported_ < kStep && reported_ - held < kStep) return;
     Napi::MemoryManagement::AdjustExternalMemory(env, held - reported_);
     reported_ = held;
