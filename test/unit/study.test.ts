@@ -3,10 +3,13 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { ComparedFigure } from '../../ts/evaluate/summary.js';
 import { matches } from '../../ts/study/config.js';
 import { TaskGraph, type TaskNode } from '../../ts/study/graph.js';
+import { headlineOf } from '../../ts/study/headline.js';
 import { expandStudy, type ExpandedStudy } from '../../ts/study/matrix.js';
 import { readStudy, readStudyFile } from '../../ts/study/options.js';
+import type { GroupResult } from '../../ts/study/results.js';
 import { runTasks, type Executor } from '../../ts/study/schedule.js';
 import { rootOf, Store } from '../../ts/study/store.js';
 import { dependenciesOf, taskId, taskSchema } from '../../ts/study/task.js';
@@ -235,6 +238,48 @@ describe('the store', () => {
     await writeFile(dead, '');
     await store.removeLeftovers();
     expect((await readdir(results)).map((name) => join(results, name))).toEqual([own]);
+  });
+});
+
+describe('the headline', () => {
+  const compared = (arm: string, measure: 'precision' | 'auc', mean: number, p: number): ComparedFigure => ({
+    ...{ arm, against: 'baseline', measure, of: measure === 'auc' ? 'mean' : 'Disgust', mean },
+    ...{
+      t: 1,
+      degrees: 3,
+      deviation: 0.1,
+      low: mean - 0.005,
+      high: mean + 0.005,
+      p,
+      q: p,
+      pHolm: p,
+      effect: 1,
+      better: 4,
+      fits: 4,
+    },
+  });
+  const headline = (...comparisons: ComparedFigure[]) =>
+    headlineOf({ filter: 'surest', summary: { target: 'Disgust', comparisons } } as unknown as GroupResult);
+
+  test('of several treatments counts what was found and shows the highest', () => {
+    expect(
+      headline(
+        ...[compared('a', 'precision', 0.04, 0.0004), compared('a', 'auc', 0.001, 0.8)],
+        ...[compared('b', 'precision', 0.05, 0.3), compared('b', 'auc', 0.02, 0.2)],
+      ),
+    ).toBe(
+      'surest, Disgust: Of 2 treatments 1 has a higher Disgust precision than the baseline, 0 a lower one, 0 the same, ' +
+        '1 cannot be told from it. The highest: a: Disgust precision +0.040 [+0.035, +0.045], p < 0.001, corrected ' +
+        '< 0.001: higher; mean AUC unchanged.',
+    );
+  });
+
+  test('of one treatment, or none, says what there is', () => {
+    expect(headline(compared('a', 'precision', -0.02, 0.01), compared('a', 'auc', 0.03, 0.2))).toBe(
+      'surest, Disgust: a: Disgust precision −0.020 [−0.025, −0.015], p = 0.010, corrected 0.010: lower; mean AUC ' +
+        '+0.030 [+0.025, +0.035]: undecided.',
+    );
+    expect(headline()).toBe('surest: the baseline alone was fitted; nothing is compared.');
   });
 });
 

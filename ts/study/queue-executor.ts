@@ -16,8 +16,10 @@ export interface QueueOptions {
 
 /** Times that a worker tries a task. */
 const attempts = 2;
+/** Tasks on the queue at once: more than there are workers, and few to go on with when the study is stopped. */
+const mostQueued = 256;
 /** How often the store and the queue are looked at, beside what the server tells. */
-const lookEvery = 5000;
+const lookEvery = 15_000;
 /** How long a shared folder may take to show what another machine wrote. */
 const lagMs = 60_000;
 
@@ -32,7 +34,7 @@ interface Waiting {
  * is there once, and workers of any machine take them.
  */
 export class QueueExecutor implements Executor {
-  readonly limit = Infinity;
+  readonly limit = mostQueued;
   private readonly waiting = new Map<string, Waiting>();
   private readonly timer;
 

@@ -36,11 +36,12 @@ export async function runTasks(
 ): Promise<Failures> {
   const done = new Set(nodes.filter(({ id }) => isDone(id)).map(({ id }) => id));
   const failures = new Map<string, string>();
-  const running = new Map<string, Promise<void>>();
+  let running = 0;
+  let wake: () => void = () => undefined;
   let waiting = nodes.filter(({ id }) => !done.has(id));
   for (;;) {
     waiting = waiting.filter((node) => {
-      if (signal.aborted || running.size >= executor.limit) return true;
+      if (signal.aborted || running >= executor.limit) return true;
       const broken = node.needs.find((id) => failures.has(id));
       if (broken !== undefined) {
         failures.set(node.id, failures.get(broken)!);
@@ -48,7 +49,8 @@ export async function runTasks(
       }
       if (!node.needs.every((id) => done.has(id))) return true;
       onStart?.(node);
-      const work = executor
+      running++;
+      void executor
         .run(node)
         .then(
           () => {
@@ -62,12 +64,14 @@ export async function runTasks(
             onFailed?.(node, why);
           },
         )
-        .finally(() => running.delete(node.id));
-      running.set(node.id, work);
+        .finally(() => {
+          running--;
+          wake();
+        });
       return false;
     });
-    if (running.size === 0) break;
-    await Promise.race(running.values());
+    if (running === 0) break;
+    await new Promise<void>((resolve) => (wake = resolve));
   }
   signal.throwIfAborted();
   return failures;

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { augment } from '../../augment/augment.js';
+import { candidatesOf, type SelectSettings } from '../../augment/select/options.js';
 import type { TaskOf } from '../task.js';
 import { dataOf, type TaskContext } from './context.js';
 import { trainedFiles } from './train.js';
@@ -17,15 +18,17 @@ export interface GenerateValue {
 /** Makes faces with a generator. */
 export async function generateTask(task: TaskOf<'generate'>, context: TaskContext): Promise<GenerateValue> {
   const { store, scratch, signal, onProgress } = context;
+  const select: SelectSettings = task.select ?? {};
+  const candidates = candidatesOf({ n: task.n, ...select });
   const { className, count, equal } = await augment({
-    ...task.select,
+    ...select,
     onnx: trainedFiles(store.resultFolder(task.generator)).onnx,
     data: task.data === null ? 'synthetic' : (await dataOf(store, task.data)).path,
     ...{ n: task.n, source: task.source, className: task.class, seed: task.seed },
     out: facesFolder(scratch),
     // The same engine everywhere: the same faces.
     ...{ engine: 'native', provider: 'cpu', signal },
-    onProgress: (faces) => onProgress(faces / task.n, `${faces} of ${task.n} faces`),
+    onProgress: (faces) => onProgress(faces / candidates, `${faces} of ${candidates} faces`),
   });
   return { className, made: count, equal };
 }
