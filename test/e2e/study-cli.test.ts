@@ -19,7 +19,7 @@ beforeAll(async () => {
   config = await writeTinyStudy(folder);
   whole = join(folder, 'whole');
   text = await printed(() => studyCommand(['--config', config, '--out', whole]));
-}, 120_000);
+}, 300_000);
 afterAll(() => rm(folder, { recursive: true }));
 
 test('compares all arms and writes a table and a page that needs no other file', async () => {
@@ -61,7 +61,7 @@ test('the plan says what is there already, and does nothing', async () => {
   await expect(readFile(join(none, 'work'))).rejects.toThrow('ENOENT');
 });
 
-test('a second call does nothing anew, and one without real faces shows drawn ones', async () => {
+test('a second call does nothing anew, and one without real faces shows drawn ones', { timeout: 300_000 }, async () => {
   const before = await doneTasks(whole);
   const first = await written(whole);
   await printed(() => studyCommand(['--config', config, '--out', whole, '--no-real-faces']));
@@ -73,7 +73,7 @@ test('a second call does nothing anew, and one without real faces shows drawn on
 
 test(
   'killed at any time, it repeats no finished task and comes to the same, bit for bit',
-  { timeout: 120_000 },
+  { timeout: 300_000 },
   async () => {
     const first = JSON.parse(await readFile(join(folder, 'whole', 'study.json'), 'utf8')) as object;
     const out = join(folder, 'killed');
@@ -98,7 +98,7 @@ test(
   },
 );
 
-test('Ctrl-C stops in the middle of training and says how to go on', { timeout: 120_000 }, async () => {
+test('Ctrl-C stops in the middle of training and says how to go on', { timeout: 300_000 }, async () => {
   const out = join(folder, 'stopped');
   const child = startCommand('study', '--config', config, '--out', out);
   let err = '';
@@ -129,7 +129,7 @@ describe.skipIf(!hasRedis)('on a queue', () => {
     await ended(server);
   });
 
-  test('two workers, one of them killed in the middle of a task, come to the same', { timeout: 120_000 }, async () => {
+  test('two workers, one of them killed in the middle of a task, come to the same', { timeout: 300_000 }, async () => {
     const out = join(folder, 'queued');
     const worker = () => startCommand('worker', '--queue', url, '--store', out, '--lock-seconds', '2');
     const workers = [worker(), worker()];
@@ -204,7 +204,7 @@ describe('a mistake is one line', () => {
   });
 });
 
-test('a cell that fails is told of, and the others go on', async () => {
+test('a cell that fails is told of, and the others go on', { timeout: 300_000 }, async () => {
   const other = join(folder, 'failing');
   const file = await writeTinyStudy(other, {
     generators: [
