@@ -52,6 +52,9 @@ export function htmlGrid(head: readonly string[], rows: readonly (readonly strin
 export const htmlText = (paragraphs: readonly string[]): string =>
   paragraphs.map((text) => `<p>${escapeXml(text)}</p>`).join('\n');
 
+/** A part that the reader unfolds; `html` is safe already. */
+export const htmlFolded = (html: string): string => `<details><summary>Show</summary>\n${html}</details>`;
+
 /** Text as it is, line by line. */
 export const htmlPre = (text: string): string => `<div class="wide"><pre>${escapeXml(text)}</pre></div>`;
 

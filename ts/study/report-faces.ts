@@ -9,6 +9,11 @@ import { facesFolder } from './tasks/generate.js';
 
 const columns = 10;
 
+interface Row {
+  readonly label: string;
+  readonly images: readonly Uint8Array[];
+}
+
 /** Faces of every generator side by side, made of the same sources: real ones, or drawn ones in their place. */
 export async function facesSheet(
   generators: readonly StudyGenerator[],
@@ -26,7 +31,8 @@ export async function facesSheet(
   );
   const bytes = size * size * channels;
   const blank = new Uint8Array(bytes).fill(255);
-  const rows: { label: string; images: Uint8Array[] }[] = [];
+  // Sources, with all that was made of them; those of selected faces are others.
+  const blocks: Row[][] = [];
   for (const { name, id } of sets) {
     if (failures.has(id)) continue;
     const { pixels, sources: made } = await readGeneratedFolder(facesFolder(store.resultFolder(id)), sources);
@@ -34,10 +40,12 @@ export async function facesSheet(
     const images = (from: Uint8Array, at: readonly number[]) =>
       Array.from({ length: columns }, (_, i) => (at[i] === undefined ? blank : slice(from, at[i], bytes)));
     const own = images(sources.pixels, indices);
-    // Those of selected faces are others.
-    if (rows.every(({ images: shown }) => !sameImages(shown, own))) rows.push({ label: from, images: own });
-    rows.push({ label: name, images: images(pixels, [...indices.keys()]) });
+    const block = blocks.find(([first]) => sameImages(first!.images, own));
+    const row = { label: name, images: images(pixels, [...indices.keys()]) };
+    if (block) block.push(row);
+    else blocks.push([{ label: from, images: own }, row]);
   }
+  const rows = blocks.flat();
   if (rows.length === 0) return undefined;
   const png = await imageGrid(
     rows.flatMap(({ images }) => images),
@@ -45,7 +53,7 @@ export async function facesSheet(
       ...{ size, channels, columns },
       scale: Math.max(1, Math.round(64 / size)),
       rowLabels: rows.map(({ label }) => label),
-      breaks: rows.flatMap(({ label }, i) => (label === from ? [i] : [])),
+      breaks: blocks.map((_, i) => blocks.slice(0, i).flat().length),
     },
   );
   return { title: `${to} made of ${drawn ? 'drawn faces, which stand for real ones' : from}`, png };

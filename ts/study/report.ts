@@ -1,7 +1,17 @@
 import { summarySections } from '../evaluate/report.js';
 import { figureIn, type Summary } from '../evaluate/summary.js';
 import { baselineName } from '../evaluate/treatment.js';
-import { htmlGrid, htmlImage, htmlPage, htmlPre, htmlSvg, htmlTable, htmlText, type Section } from '../report/html.js';
+import {
+  htmlFolded,
+  htmlGrid,
+  htmlImage,
+  htmlPage,
+  htmlPre,
+  htmlSvg,
+  htmlTable,
+  htmlText,
+  type Section,
+} from '../report/html.js';
 import { headlineOf } from './headline.js';
 import { lossSections } from './report-losses.js';
 import { qualitySection } from './report-quality.js';
@@ -111,11 +121,14 @@ async function groupSections(
     };
   const generators = group.generators.filter(({ drawn }) => !failures.has(drawn));
   const faces = generators.length > 0 ? await facesSheet(generators, group, store, failures, realFaces) : undefined;
+  // Tables that may have hundreds of rows come last, and folded.
+  const isLong = ({ title }: Section) => title === 'Differences' || title.startsWith('Confusion');
   return [
-    ...parts,
+    ...parts.filter((part) => !isLong(part)),
     ...(faces ? [{ title: faces.title, html: htmlImage(faces.png, faces.title) }] : []),
     ...qualitySection(found.quality),
     ...(await lossSections(generators, store)).map(({ title, svg }) => ({ title, html: htmlSvg(svg) })),
+    ...parts.filter(isLong).map(({ title, html }) => ({ title, html: htmlFolded(html) })),
   ].map(({ title, html }) => ({ title: `${where}: ${title}`, html }));
 }
 
