@@ -216,8 +216,9 @@ class Addon : public Napi::Addon<Addon> {
     return *host_;
   }
 
-  // Tells V8 how much it holds through us, in steps: each call costs. What is pooled counts as well:
-  // or a step that takes and gives back would look like garbage piling up, and V8 collect in vain.
+  // Tells V8 how much it holds through us, in steps: each call costs. What is pooled counts as
+  // well: or a step that takes and gives back would look like garbage piling up, and V8 collect in
+  // vain.
   void report(Napi::Env env) {
     constexpr std::int64_t kStep = 1 << 24;
     const MemoryUse use = memory_.use();

@@ -305,7 +305,11 @@ TEST(WinogradTile, IsChosenWhereTheShapeIsFit) {
   };
   EXPECT_EQ(tile({8, 12, 12, 256, 256, 1}), 4);
   EXPECT_EQ(tile({8, 6, 6, 256, 256, 1}), 3);
-  EXPECT_EQ(tile({4, 2, 2, 256, 256, 1}), 2);
+  EXPECT_EQ(tile({1, 6, 6, 256, 256, 1}), 2);
+  // Transforming so large a filter costs more than it saves.
+  EXPECT_EQ(tile({1, 6, 6, 512, 512, 1}), 0);
+  // Most products of a small image are with zeros outside it, which going tap by tap leaves out.
+  EXPECT_EQ(tile({4, 2, 2, 256, 256, 1}), 0);
   EXPECT_EQ(tile({8, 48, 48, 3, 64, 1}), 0);
   EXPECT_EQ(tile({1, 2, 2, 256, 256, 1}), 0);
   EXPECT_EQ(tile({8, 12, 12, 256, 256, 1}, Precision::bfloat16), 2);
