@@ -4,7 +4,7 @@ import { augmentDefaults, augmentOptions, augmentOptionsOf } from '../augment/op
 import { parseArguments } from './arguments.js';
 import { interruptible, nothingWritten } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
-import { progressBar, say, type Progress } from './progress.js';
+import { progressBar, progressBars, say, type Progress } from './progress.js';
 import { count, shownPath, skippedLines } from './text.js';
 
 const description =
@@ -54,10 +54,10 @@ export async function augmentCommand(args: readonly string[]): Promise<void> {
   );
 }
 
-/** Runs with a progress bar. */
+/** Runs with a progress bar, and with one for each work of scoring. */
 async function generate(options: AugmentOptions, signal: AbortSignal): Promise<AugmentResult> {
   let bar: Progress | undefined;
-  let working = '';
+  const scoring = progressBars();
   try {
     return await augment({
       ...options,
@@ -69,16 +69,14 @@ async function generate(options: AugmentOptions, signal: AbortSignal): Promise<A
       },
       onProgress: (faces) => bar?.update(faces),
       onScoring(work, done, of) {
-        if (work !== working) {
-          bar?.stop();
-          bar = progressBar(work, of, work === 'Training' ? 'steps' : 'faces');
-          working = work;
-        }
-        bar?.update(done);
+        bar?.stop();
+        bar = undefined;
+        scoring.update(work, done, of);
       },
     });
   } finally {
     bar?.stop();
+    scoring.stop();
   }
 }
 

@@ -15,7 +15,7 @@ import { parseArguments } from './arguments.js';
 import { interruptible } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
 import { progressBar, say, showReading, type Progress } from './progress.js';
-import { count, shownPath, skippedLines } from './text.js';
+import { alignedColumns, count, shownPath, skippedLines } from './text.js';
 
 const description =
   'Does a classifier get better? Fits it with and without each treatment of its training, on the same folds of a ' +
@@ -101,7 +101,7 @@ function report(result: EvaluateResult | Stopped, { out }: EvaluateConfig): void
 /** Arms by figures: the mean over all fits, and half of its 95 % interval. */
 function table({ arms, target }: Evaluation): string[] {
   const figures = tableFigures(target);
-  const rows = [
+  return alignedColumns([
     ['', ...figures.map(describeFigure)],
     ...arms.map(({ name, figures: own }) => [
       name,
@@ -110,9 +110,5 @@ function table({ arms, target }: Evaluation): string[] {
         return `${mean.toFixed(3)} ± ${(high - mean).toFixed(3)}`;
       }),
     ]),
-  ];
-  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
-  return rows.map((row) =>
-    row.map((cell, i) => (i === 0 ? cell.padEnd(widths[i]!) : cell.padStart(widths[i]!))).join('  '),
-  );
+  ]);
 }

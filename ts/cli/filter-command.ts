@@ -13,7 +13,7 @@ import { worstPairs } from '../filter/summary.js';
 import { parseArguments } from './arguments.js';
 import { interruptible, nothingWritten } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
-import { progressBar, say, showReading, type Progress } from './progress.js';
+import { progressBars, say, showReading } from './progress.js';
 import { alignedColumns, count, shownPath, skippedLines } from './text.js';
 
 const description =
@@ -73,25 +73,17 @@ export async function filterCommand(args: readonly string[]): Promise<void> {
 
 /** Runs with a progress bar for each work. */
 async function run(config: FilterConfig, signal: AbortSignal): Promise<FilterResult> {
-  let bar: Progress | undefined;
-  let working = '';
+  const bars = progressBars();
   try {
     return await filterFaces(config, {
       signal,
       onEngine: say,
       onReading: showReading,
       onStart: ({ faces, skipped }) => say(...skippedLines(skipped), `${count(faces)} faces`),
-      onProgress(work, done, of) {
-        if (work !== working) {
-          bar?.stop();
-          bar = progressBar(work, of, work === 'Training' ? 'steps' : 'faces');
-          working = work;
-        }
-        bar?.update(done);
-      },
+      onProgress: bars.update,
     });
   } finally {
-    bar?.stop();
+    bars.stop();
   }
 }
 

@@ -74,3 +74,25 @@ export function progressBar(label: string, total: number, unit: string): Progres
     },
   };
 }
+
+export interface ProgressBars {
+  readonly update: (work: string, done: number, of: number) => void;
+  readonly stop: () => void;
+}
+
+/** A bar for one piece of work after the other: training in steps, all else in faces. */
+export function progressBars(): ProgressBars {
+  let bar: Progress | undefined;
+  let working = '';
+  return {
+    update(work, done, of) {
+      if (work !== working) {
+        bar?.stop();
+        bar = progressBar(work, of, work === 'Training' ? 'steps' : 'faces');
+        working = work;
+      }
+      bar?.update(done);
+    },
+    stop: () => bar?.stop(),
+  };
+}

@@ -6,7 +6,7 @@ import type { SetFigures } from '../quality/sets.js';
 import { parseArguments } from './arguments.js';
 import { interruptible } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
-import { progressBar, say, showReading, type Progress } from './progress.js';
+import { progressBars, say, showReading } from './progress.js';
 import { alignedColumns, count } from './text.js';
 
 const description =
@@ -48,24 +48,16 @@ export async function qualityCommand(args: readonly string[]): Promise<void> {
 
 /** Runs with a progress bar for each work. */
 async function run(config: QualityConfig): Promise<QualityResult> {
-  let bar: Progress | undefined;
-  let working = '';
+  const bars = progressBars();
   try {
     return await measureQuality(config, {
       onEngine: say,
       onReading: showReading,
       onStart: (notes) => say(...notes),
-      onProgress(work, done, of) {
-        if (work !== working) {
-          bar?.stop();
-          bar = progressBar(work, of, work === 'Training' ? 'steps' : 'faces');
-          working = work;
-        }
-        bar?.update(done);
-      },
+      onProgress: bars.update,
     });
   } finally {
-    bar?.stop();
+    bars.stop();
   }
 }
 
