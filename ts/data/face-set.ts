@@ -77,6 +77,32 @@ export function membersOfGroups({ groups }: Pick<FaceSet, 'groups'>, indices: Ar
   return [...members.values()];
 }
 
+/** How often each of the labels 0..classes - 1 stands there, or among `indices`. */
+export function countLabels(labels: ArrayLike<number>, classes: number, indices?: ArrayLike<number>): number[] {
+  const counts = Array<number>(classes).fill(0);
+  const { length } = indices ?? labels;
+  for (let n = 0; n < length; n++) counts[labels[indices ? indices[n]! : n]!]!++;
+  return counts;
+}
+
+/**
+ * Images of each class, none of them 0.
+ * @param data what the faces were read from
+ * @throws UserError naming a class without images
+ */
+export function countEveryClass(
+  { labels, classNames }: Pick<FaceSet, 'labels' | 'classNames'>,
+  data: string,
+): number[] {
+  const counts = countLabels(labels, classNames.length);
+  const empty = classNames.find((_, label) => counts[label] === 0);
+  if (empty !== undefined)
+    throw new UserError(
+      `${data} holds no faces of the class ${empty}, expected some of each: ${classNames.join(', ')}.`,
+    );
+  return counts;
+}
+
 /** Some of the faces, in the order of `indices`, as a set of their own. */
 export function selectFaces(faces: FaceSet, indices: ArrayLike<number>): FaceSet {
   const bytes = faces.size * faces.size * faces.channels;

@@ -11,6 +11,8 @@ import { syntheticFaces } from './synthetic.js';
 
 export {
   appendFaces,
+  countEveryClass,
+  countLabels,
   digestOfFace,
   digestOfFaces,
   facesOfClass,

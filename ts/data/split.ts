@@ -1,6 +1,6 @@
 import { expected, UserError } from '../base/errors.js';
 import { Philox } from '../base/random.js';
-import { membersOfGroups, type FaceSet } from './face-set.js';
+import { countLabels, membersOfGroups, type FaceSet } from './face-set.js';
 
 export interface SplitOptions {
   /** How much to hold out: a fraction of every class, or so many images of every class. */
@@ -47,8 +47,7 @@ function wantedPerClass(
   indices: ArrayLike<number>,
   holdout: SplitOptions['holdout'],
 ): number[] {
-  const sizes = classNames.map(() => 0);
-  for (let n = 0; n < indices.length; n++) sizes[labels[indices[n]!]!]!++;
+  const sizes = countLabels(labels, classNames.length, indices);
   if ('fraction' in holdout) {
     const { fraction } = holdout;
     if (!(fraction > 0 && fraction < 1)) throw expected('the fraction held out', 'a number between 0 and 1', fraction);

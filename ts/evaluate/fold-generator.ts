@@ -1,16 +1,19 @@
 import { existsSync } from 'node:fs';
-import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readFile, rm, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, UserError } from '../base/errors.js';
 import { makeFolder, writeAtomic } from '../base/files.js';
 import { selectFaces, type FaceSet } from '../data/faces.js';
+import { unfinishedRun } from '../train/checkpoint.js';
 import { validateConfig } from '../train/config.js';
 import type { TrainConfig } from '../train/options.js';
 import { runFiles } from '../train/run-folder.js';
 import { trainCycleGan } from '../train/train.js';
 import { contentHash, type Job } from './job.js';
 import type { AddedFaces } from './treatment.js';
+
+const runName = 'fold';
 
 export interface FoldGeneratorOptions {
   /** Where generators are kept: `<folder>/generators/<hash>-<direction>.onnx`. */
@@ -37,7 +40,7 @@ export async function foldGenerator(
   if (existsSync(file)) return file;
   const runs = await claim(join(generators, `${hash}.runs`));
   const config = foldConfig(settings, { data: data.path, runs });
-  const resume = await unfinishedRun(runs);
+  const resume = await unfinishedRun(runs, runName);
   let steps = 0;
   const { folder: run, stopped } = await trainCycleGan(config, {
     faces: selectFaces(faces, train),
@@ -70,7 +73,7 @@ export function foldConfig(
     capture: true,
     precision: 'float32',
     ...settings,
-    ...{ data, ferplus: null, runs, name: 'fold', maxMinutes: null },
+    ...{ data, ferplus: null, runs, name: runName, maxMinutes: null },
   });
 }
 
@@ -106,18 +109,6 @@ function isAlive(pid: number): boolean {
   } catch (error) {
     return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
-}
-
-/** The run that an earlier sitting left, where it came to a checkpoint. */
-async function unfinishedRun(runs: string): Promise<string | undefined> {
-  for (const name of (await readdir(runs)).sort().reverse()) {
-    if (name === 'latest' || !name.endsWith('-fold')) continue;
-    const run = join(runs, name);
-    const checkpoints = await readdir(join(run, 'checkpoints')).catch(() => []);
-    if (checkpoints.some((checkpoint) => checkpoint.startsWith('step-'))) return run;
-    await rm(run, { recursive: true, force: true });
-  }
-  return undefined;
 }
 
 /** The direction of a generator that was trained with these settings. @throws UserError where it has none */

@@ -1,6 +1,6 @@
 import { useEngine } from '../backend/engine.js';
 import { UserError } from '../base/errors.js';
-import { digestOfFaces, labelOf, loadFaces, type FaceSet } from '../data/faces.js';
+import { countEveryClass, digestOfFaces, labelOf, loadFaces, type FaceSet } from '../data/faces.js';
 import { readGeneratorMetadata } from '../onnx/generator-metadata.js';
 import { digestOfFile, openGeneratorFor } from './added-faces.js';
 import { directionOf, foldConfig } from './fold-generator.js';
@@ -72,13 +72,8 @@ export async function planEvaluation(
 }
 
 /** @returns the class of the fewest images */
-function checkClasses({ classNames, labels }: FaceSet, data: string): { name: string; count: number } {
-  const classes = classNames.map((name, label) => ({ name, count: labels.filter((l) => l === label).length }));
-  const empty = classes.find(({ count }) => count === 0);
-  if (empty)
-    throw new UserError(
-      `${data} holds no faces of the class ${empty.name}, expected some of each: ${classNames.join(', ')}.`,
-    );
+function checkClasses(faces: FaceSet, data: string): { name: string; count: number } {
+  const classes = countEveryClass(faces, data).map((count, label) => ({ name: faces.classNames[label]!, count }));
   return classes.reduce((a, b) => (b.count < a.count ? b : a));
 }
 

@@ -3,7 +3,7 @@ import { useEngine } from '../backend/engine.js';
 import { foldByMoments } from '../classify/fold-norms.js';
 import { predictProbabilities } from '../classify/predict.js';
 import { trainClassifier } from '../classify/train-classifier.js';
-import { appendFaces, type FaceSet } from '../data/faces.js';
+import { appendFaces, countLabels } from '../data/faces.js';
 import { classifier } from '../models/classifier.js';
 import { plainClassifier } from '../models/conv-classifier.js';
 import { uploadParams } from '../models/host-params.js';
@@ -47,7 +47,7 @@ export async function runJob(job: Job, options: RunJobOptions): Promise<JobResul
 
   const all = added.labels.length > 0 ? appendFaces(faces, added) : faces;
   const indices = Int32Array.from([...train, ...Array.from(added.labels, (_, n) => faces.count + n)]);
-  const counts = countsOf(all, indices);
+  const counts = countLabels(all.labels, all.classNames.length, indices);
   const { baseWidth, epochs, ...fit } = job.classifier;
   const shape = classifier({ channels: faces.channels, classes: faces.classNames.length, baseWidth });
   // Of the real images, so that every treatment takes as many steps as the baseline.
@@ -83,7 +83,7 @@ export async function runJob(job: Job, options: RunJobOptions): Promise<JobResul
       hash: jobHash(job),
       job,
       classNames: [...faces.classNames],
-      trained: countsOf(faces, train),
+      trained: countLabels(faces.labels, faces.classNames.length, train),
       added: added.labels.length,
       fold: await predict(images.fold),
       holdout: await predict(images.holdout),
@@ -94,12 +94,6 @@ export async function runJob(job: Job, options: RunJobOptions): Promise<JobResul
     tf.dispose(params);
   }
 }
-
-const countsOf = ({ labels, classNames }: Pick<FaceSet, 'labels' | 'classNames'>, indices: Int32Array): number[] => {
-  const counts = classNames.map(() => 0);
-  for (const i of indices) counts[labels[i]!]!++;
-  return counts;
-};
 
 const sixDigits = (value: number): number => Number(value.toPrecision(6));
 

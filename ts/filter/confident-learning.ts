@@ -1,3 +1,5 @@
+import { countLabels } from '../data/faces.js';
+
 /** What a classifier says of images that it was not trained on. */
 export interface Probabilities {
   readonly classes: number;
@@ -109,12 +111,6 @@ function keepOne(row: readonly number[], label: number): number[] {
   const lacking = Math.max(0, 1 - row[label]!);
   const others = Math.max(1, row.filter((count) => count > 0).length - 1);
   return row.map((count, k) => (k === label ? count + lacking : Math.floor(Math.max(0, count - lacking / others))));
-}
-
-function countLabels(labels: ArrayLike<number>, classes: number): Int32Array {
-  const counts = new Int32Array(classes);
-  for (let i = 0; i < labels.length; i++) counts[labels[i]!]!++;
-  return counts;
 }
 
 /** Whole numbers of the same sum, each as near as can be. */

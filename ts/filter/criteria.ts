@@ -1,6 +1,6 @@
 import { UserError } from '../base/errors.js';
 import { flagOf } from '../base/options.js';
-import type { FaceSet } from '../data/faces.js';
+import { countLabels, type FaceSet } from '../data/faces.js';
 import type { Embeddings } from '../embed/embedder.js';
 import { crowdAgreement } from './agreement.js';
 import { findLabelNoise, type LabelNoise } from './confident-learning.js';
@@ -48,8 +48,7 @@ export function readRules(
   config: FilterConfig,
   { labels, classNames }: Pick<FaceSet, 'labels' | 'classNames'>,
 ): Partial<Record<Scored, Rule>> {
-  const sizes = classNames.map(() => 0);
-  for (const label of labels) sizes[label]!++;
+  const sizes = countLabels(labels, classNames.length);
   const ruleOf = (name: 'confidence' | 'likelihood' | 'overallLikelihood' | 'agreement'): Rule | undefined => {
     const min = config[`${name}Min`];
     const keep = config[`${name}Keep`];

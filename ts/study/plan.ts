@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { useEngine } from '../backend/engine.js';
 import { UserError } from '../base/errors.js';
-import { labelOf, loadFaces, type FaceSet } from '../data/faces.js';
+import { countEveryClass, labelOf, loadFaces, type FaceSet } from '../data/faces.js';
 import { isImageList } from '../data/image-list.js';
 import { imagesOfJob } from '../evaluate/job-faces.js';
 import { matches, type StudyConfig } from './config.js';
@@ -10,7 +10,7 @@ import { readStudyFile, type Study } from './options.js';
 import { filesOf } from './settings.js';
 import { rootOf, type Store } from './store.js';
 import type { Root } from './task.js';
-import { countsOf, storedName } from './tasks/context.js';
+import { storedName } from './tasks/context.js';
 
 /** A study that is ready to be done. */
 export interface StudyPlan extends ExpandedStudy {
@@ -74,12 +74,7 @@ async function rootsOf(study: Study): Promise<Map<string, Root>> {
 
 /** What would fail hours later. */
 function check({ data, targets, folds, repeats, holdout, seed }: Study, faces: FaceSet): void {
-  const counts = countsOf(faces);
-  const empty = faces.classNames.find((_, label) => counts[label] === 0);
-  if (empty !== undefined)
-    throw new UserError(
-      `${data} holds no faces of the class ${empty}, expected some of each: ${faces.classNames.join(', ')}.`,
-    );
+  countEveryClass(faces, data);
   for (const { from, to } of targets) for (const name of [from, to]) labelOf(faces.classNames, name);
   for (let repeat = 0; repeat < repeats; repeat++) imagesOfJob(faces, { holdout, folds, seed, repeat, fold: 0 });
 }

@@ -209,3 +209,16 @@ function checkTensors(
       throw misfit(`${name} has shape [${shape.join(', ')}], expected [${wanted.join(', ')}]`);
   }
 }
+
+/**
+ * The newest run called `name` in a folder of runs that came to a checkpoint; newer ones, which have none, are removed.
+ * @returns its folder, or undefined where there is none
+ */
+export async function unfinishedRun(runs: string, name: string): Promise<string | undefined> {
+  const names = (await readdir(runs)).filter((folder) => folder.endsWith(`-${name}`)).sort();
+  for (const run of names.reverse().map((folder) => join(runs, folder))) {
+    if ((await listCheckpoints(run)).length > 0) return run;
+    await rm(run, { recursive: true, force: true });
+  }
+  return undefined;
+}

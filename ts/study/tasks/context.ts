@@ -50,12 +50,6 @@ function pathOf(store: Store, id: string, { file, source }: DataValue): string {
 export const loadData = ({ path, images }: Pick<DataFiles, 'path' | 'images'>): Promise<FaceSet> =>
   loadFaces({ ...images, data: path });
 
-export const countsOf = ({ classNames, labels }: Pick<FaceSet, 'classNames' | 'labels'>): number[] => {
-  const counts = classNames.map(() => 0);
-  for (const label of labels) counts[label]!++;
-  return counts;
-};
-
 const stored = 'store:';
 
 /** A file of the user's within options: what stands for it, wherever the store lies. */

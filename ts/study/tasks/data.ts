@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { digestOfFaces, loadFaces } from '../../data/faces.js';
+import { countLabels, digestOfFaces, loadFaces, type FaceSet } from '../../data/faces.js';
 import { imagesOfJob } from '../../evaluate/job-faces.js';
 import { filterFaces } from '../../filter/filter.js';
 import type { FilterConfig } from '../../filter/options.js';
 import { checkForm, writeKept } from '../../filter/write-data.js';
 import type { TaskOf } from '../task.js';
-import { countsOf, dataOf, loadData, withPaths, type DataValue, type TaskContext } from './context.js';
+import { dataOf, loadData, withPaths, type DataValue, type TaskContext } from './context.js';
 
 /** Reads the user's faces, and filters them where asked. */
 export async function dataTask(
@@ -62,3 +62,5 @@ export async function subsetTask(
     ...{ classNames: written.classNames, before: countsOf(faces), counts: countsOf(written), skipped: 0 },
   };
 }
+
+const countsOf = ({ labels, classNames }: FaceSet): number[] => countLabels(labels, classNames.length);

@@ -1,7 +1,6 @@
-import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { manifestName } from '../../augment/manifest.js';
+import { digestOfFile } from '../../evaluate/added-faces.js';
 import { bestOf } from '../../evaluate/best.js';
 import type { Job, JobResult } from '../../evaluate/job.js';
 import { runJob } from '../../evaluate/run-job.js';
@@ -29,10 +28,7 @@ export async function fitTask(task: TaskOf<'fit'>, context: TaskContext): Promis
 
 async function madeFaces(store: Store, id: string): Promise<Job['treatment']['faces']> {
   const path = facesFolder(store.resultFolder(id));
-  const digest = createHash('sha256')
-    .update(await readFile(join(path, manifestName)))
-    .digest('hex');
-  return { from: 'folder', folder: { path, digest } };
+  return { from: 'folder', folder: { path, digest: await digestOfFile(join(path, manifestName)) } };
 }
 
 export interface BestValue {

@@ -1,8 +1,8 @@
-import { copyFile, mkdir, readdir, rm } from 'node:fs/promises';
+import { copyFile, mkdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { readWeights, writeWeights } from '../../models/weights.js';
 import { validateConfig } from '../../train/config.js';
-import { newestOrNamed } from '../../train/checkpoint.js';
+import { newestOrNamed, unfinishedRun } from '../../train/checkpoint.js';
 import { readRunConfig, runFiles } from '../../train/run-folder.js';
 import { trainCycleGan } from '../../train/train.js';
 import type { TaskOf } from '../task.js';
@@ -13,6 +13,8 @@ export const trainedFiles = (folder: string): { readonly onnx: string; readonly 
   onnx: join(folder, 'gen_ab.onnx'),
   metrics: join(folder, 'metrics.jsonl'),
 });
+
+const runName = 'run';
 
 export interface TrainValue {
   readonly steps: number;
@@ -28,14 +30,14 @@ export async function trainTask(
   const data = await dataOf(store, id);
   const faces = await loadData(data);
   const work = await store.claimWork(context.id);
-  const begun = await unfinishedRun(work);
+  const begun = await unfinishedRun(work, runName);
   const config = begun
     ? await readRunConfig(begun)
     : validateConfig({
         ...withPaths(store, settings),
         // A label: the faces are given.
         ...{ data: data.source === 'synthetic' ? data.source : data.source.name, ferplus: null },
-        ...{ runs: work, name: 'run', maxMinutes: null },
+        ...{ runs: work, name: runName, maxMinutes: null },
       });
   let last = 0;
   const warnings: string[] = [];
@@ -67,16 +69,4 @@ async function keepDiscriminator(run: string, to: string): Promise<void> {
   const target = join(to, 'checkpoints', basename(folder));
   await mkdir(target, { recursive: true });
   await writeWeights(join(target, 'tensors.safetensors'), Object.fromEntries(own), metadata, 'float32');
-}
-
-/** The run that an earlier process left, where it came to a checkpoint; what has none is removed. */
-async function unfinishedRun(work: string): Promise<string | undefined> {
-  for (const name of await readdir(work)) {
-    if (name === 'latest') continue;
-    const run = join(work, name);
-    const checkpoints = await readdir(join(run, 'checkpoints')).catch(() => []);
-    if (checkpoints.some((checkpoint) => checkpoint.startsWith('step-'))) return run;
-    await rm(run, { recursive: true, force: true });
-  }
-  return undefined;
 }
