@@ -34,7 +34,11 @@ constexpr std::size_t size_of(DType type) { return type == DType::boolean ? 1 : 
 
 // What the factors of large products are rounded to. Sums, and every tensor in memory, are float32.
 // Must match `precisions` in ts/backend/binding.ts.
-enum class Precision : std::int32_t { float32 = 0, bfloat16 = 1 };
+enum class Precision : std::int32_t { float32 = 0, bfloat16 = 1, tf32 = 2 };
+
+// What only a device sees while a kernel runs there: the kernel flags it and goes on without
+// leaving its tensors; the host throws when it waits next (see describe()).
+enum class DeviceError : std::int32_t { none = 0, index_out_of_range = 1 };
 
 constexpr int kMaxRank = 6;
 
@@ -86,6 +90,9 @@ class Host {
   // Uninitialised memory, 64-byte aligned, valid until the kernel returns. Call on the calling
   // thread only.
   virtual void* scratch(std::size_t bytes) = 0;
+  // On a GPU: the cudaStream_t that kernels are launched on, and where they flag a DeviceError.
+  virtual void* stream() const { return nullptr; }
+  virtual std::int32_t* flags() const { return nullptr; }
 };
 
 // The inputs or the outputs of a call; asking for one that is not there throws.
