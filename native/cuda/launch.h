@@ -47,8 +47,10 @@ void launch(const Host& host, const Grid& grid, void (*kernel)(Parameters...),
   emulator::launch(reinterpret_cast<const void*>(kernel), grid.blocks, grid.threads, grid.shared,
                    stream_of(host), [=] { kernel(static_cast<Parameters>(arguments)...); });
 #else
-  kernel<<<grid.blocks, grid.threads, grid.shared, stream_of(host)> > >(
+  // clang-format off
+  kernel<<<grid.blocks, grid.threads, grid.shared, stream_of(host)>>>(
       static_cast<Parameters>(arguments)...);
+  // clang-format on
 #endif
   check(cudaGetLastError(), "starting a kernel");
 }

@@ -1,0 +1,54 @@
+// The emulated half of native/cuda/intrinsics.h, which says what these do.
+#pragma once
+
+#include <bit>
+#include <cmath>
+#include <cstdint>
+
+#include "block.h"
+
+namespace rareface::cuda {
+
+// To nearest, ties away from zero; NaN and infinity stay.
+inline std::uint32_t to_tf32(float x) {
+  const auto bits = std::bit_cast<std::uint32_t>(x);
+  if ((bits & 0x7f800000u) == 0x7f800000u) return std::isnan(x) ? 0x7fffe000u : bits;
+  return (bits + 0x1000u) & ~0x1fffu;
+}
+
+// To nearest, ties to even.
+inline std::uint32_t pack_bf16(float low, float high) {
+  const auto round = [](float x) {
+    if (std::isnan(x)) return 0x7fffu;
+    const auto bits = std::bit_cast<std::uint32_t>(x);
+    return (bits + 0x7fffu + (bits >> 16 & 1u)) >> 16;
+  };
+  return round(high) << 16 | round(low);
+}
+
+// Factors are cut to the format's bits, as tensor cores do; products are exact, sums float32, from
+// the first k to the last.
+inline void mma_tf32(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  emulator::mma({d, a, b}, emulator::Factors::tf32);
+}
+inline void mma_bf16(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
+  emulator::mma({d, a, b}, emulator::Factors::bf16);
+}
+
+template <int Size>
+void copy_async(void* shared, const void* global, int bytes) {
+  static_assert(Size == 4 || Size == 16);
+  emulator::copy_async(shared, global, Size, bytes);
+}
+inline void commit_copies() { emulator::commit_copies(); }
+template <int N>
+void wait_copies() {
+  emulator::wait_copies(N);
+}
+
+template <class T>
+T* shared_memory() {
+  return static_cast<T*>(emulator::dynamic_shared());
+}
+
+}  // namespace rareface::cuda
