@@ -24,9 +24,9 @@ export async function describeMachine(): Promise<Machine> {
   const [load] = loadavg();
   const peakGflops: Partial<Record<Precision, number>> = {};
   await useEngine('native');
-  const { isa, threads, hasBfloat16 } = tf.backend() as NativeBackend;
+  const { isa, threads, precisions: supported } = tf.backend() as NativeBackend;
   for (const precision of precisions) {
-    if (precision === 'bfloat16' && !hasBfloat16) continue;
+    if (!supported.includes(precision)) continue;
     await useEngine('native', precision);
     peakGflops[precision] = measurePeak();
   }

@@ -2,7 +2,7 @@ import { mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { precisions, type Precision } from '../ts/backend/engine.js';
+import type { Precision } from '../ts/backend/engine.js';
 import { writeAtomic } from '../ts/base/files.js';
 import { linePlotsSvg } from '../ts/report/plots.js';
 import { lossNames, type LossName } from '../ts/train/losses.js';
@@ -13,7 +13,10 @@ import { trainCycleGan } from '../ts/train/train.js';
 /** Steps averaged in a point of a curve. */
 const window = 10;
 
-type Curves = Readonly<Record<Precision, readonly MetricsLine[]>>;
+/** What is compared. */
+const precisions = ['float32', 'bfloat16'] as const satisfies readonly Precision[];
+
+type Curves = Readonly<Record<(typeof precisions)[number], readonly MetricsLine[]>>;
 
 /**
  * Trains the reduced ECycleGAN of preset quick, with half of the cycle loss in features, once in each
@@ -22,7 +25,7 @@ type Curves = Readonly<Record<Precision, readonly MetricsLine[]>>;
  */
 export async function benchPrecision(name: string, steps: number): Promise<void> {
   const runs = await mkdtemp(join(tmpdir(), 'rareface-precision-'));
-  const curves = {} as Record<Precision, readonly MetricsLine[]>;
+  const curves = {} as Record<(typeof precisions)[number], readonly MetricsLine[]>;
   try {
     for (const precision of precisions) {
       const lines: MetricsLine[] = [];

@@ -1,7 +1,7 @@
 // The N-API surface: thin. Everything behind it is plain C++ (see runtime/).
 #include <napi.h>
 
-#include <cstring>
+#include <algorithm>
 #include <memory>
 #include <optional>
 #include <span>
@@ -44,25 +44,51 @@ class Addon : public Napi::Addon<Addon> {
   }
 
  private:
-  // open(isa: string, threads: number) -> { isa, threads, bfloat16, kernels }
+  // open(device: string, isa: string, threads: number) -> { device, description, isa, threads,
+  // precisions, kernels }. Of a GPU, isa is empty.
   Napi::Value Open(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
-      const std::string isa = info[0].As<Napi::String>();
-      const int threads = threads_of(info[1]);
-      if (!host_) {
-        KernelList list;
-        isa_ = open_kernel_library(own_folder(), isa, list);
-        kernels_ = std::move(list);
-        host_.emplace(threads);
-      }
-      return opened(info.Env(), isa_, host_->threads(), kernels_);
+      const std::string kind = info[0].As<Napi::String>();
+      const std::string isa = info[1].As<Napi::String>();
+      const int threads = threads_of(info[2]);
+      if (!device_) kind == "cpu" ? open_cpu(isa, threads) : open_gpu(kind);
+      auto result = opened(info.Env(), isa_, cpu_ ? cpu_->threads() : 1, precisions_, kernels_);
+      result.Set("device", kind_);
+      result.Set("description", device_->description());
+      return result;
     });
+  }
+
+  void open_cpu(const std::string& isa, int threads) {
+    KernelList list;
+    isa_ = open_kernel_library(own_folder(), isa, list);
+    auto host = std::make_shared<CpuHost>(threads);
+    cpu_ = host.get();
+    use("cpu", std::move(host), std::move(list), supported_precisions(isa_));
+  }
+
+  void open_gpu(const std::string& kind) {
+    KernelList list;
+    auto device = rareface::open_gpu(own_folder(), kind, 0, list);
+    use(kind, std::move(device), std::move(list),
+        {Precision::float32, Precision::bfloat16, Precision::tf32});
+  }
+
+  void use(const std::string& kind, std::shared_ptr<Device> device, KernelList list,
+           std::vector<Precision> precisions) {
+    kind_ = kind;
+    device_ = std::move(device);
+    memory_.emplace(*device_);
+    kernels_ = std::move(list);
+    precisions_ = std::move(precisions);
   }
 
   void SetThreads(const Napi::CallbackInfo& info) {
     guarded(info.Env(), [&] {
       replays_.wait();
-      host().resize(threads_of(info[0]));
+      device();
+      require(cpu_, "kernels run on ", device_->description(), ", not on threads");
+      cpu_->resize(threads_of(info[0]));
     });
   }
 
@@ -70,8 +96,9 @@ class Addon : public Napi::Addon<Addon> {
   void SetPrecision(const Napi::CallbackInfo& info) {
     guarded(info.Env(), [&] {
       const Precision precision = precision_of(info[0].As<Napi::Number>().Int32Value());
-      require(precision == Precision::float32 || supports_bfloat16(isa_), "the ", isa_,
-              " kernels have no bfloat16 on this processor");
+      device();
+      require(std::ranges::find(precisions_, precision) != precisions_.end(),
+              device_->description(), " has no such precision");
       precision_ = precision;
     });
   }
@@ -80,7 +107,7 @@ class Addon : public Napi::Addon<Addon> {
   Napi::Value Allocate(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
       const auto bytes = static_cast<std::size_t>(info[0].As<Napi::Number>().Int64Value());
-      const int id = memory_.allocate(bytes);
+      const int id = memory().allocate(bytes);
       report(info.Env());
       return Napi::Number::New(info.Env(), id);
     });
@@ -88,7 +115,7 @@ class Addon : public Napi::Addon<Addon> {
 
   void Release(const Napi::CallbackInfo& info) {
     guarded(info.Env(), [&] {
-      memory_.release(info[0].As<Napi::Number>().Int32Value());
+      memory().release(info[0].As<Napi::Number>().Int32Value());
       report(info.Env());
     });
   }
@@ -101,9 +128,9 @@ class Addon : public Napi::Addon<Addon> {
       require(array.ByteLength() == buffer.bytes, "write of ", array.ByteLength(),
               " bytes to a buffer of ", buffer.bytes);
       if (buffer.bytes == 0) return;
-      std::memcpy(buffer.data,
-                  static_cast<const std::byte*>(array.ArrayBuffer().Data()) + array.ByteOffset(),
-                  buffer.bytes);
+      device_->write(buffer.data,
+                     static_cast<const std::byte*>(array.ArrayBuffer().Data()) + array.ByteOffset(),
+                     buffer.bytes);
     });
   }
 
@@ -112,7 +139,7 @@ class Addon : public Napi::Addon<Addon> {
     return guarded(info.Env(), [&]() -> Napi::Value {
       const auto buffer = buffer_of(info[0]);
       auto copy = Napi::ArrayBuffer::New(info.Env(), buffer.bytes);
-      if (buffer.bytes) std::memcpy(copy.Data(), buffer.data, buffer.bytes);
+      if (buffer.bytes) device_->read(copy.Data(), buffer.data, buffer.bytes);
       return copy;
     });
   }
@@ -120,15 +147,15 @@ class Addon : public Napi::Addon<Addon> {
   // A buffer that no replay is at work on.
   Memory::Buffer buffer_of(const Napi::Value& value) {
     const int id = value.As<Napi::Number>().Int32Value();
-    if (memory_.held(id)) replays_.wait();
-    return memory_.at(id);
+    if (memory().held(id)) replays_.wait();
+    return memory().at(id);
   }
 
   // run(kernel, operands, attrs, attrCount). Operands: [inputs, outputs, then for each
   // id, dtype, rank, dims...]; what follows is not read.
   void Run(const Napi::CallbackInfo& info) {
     guarded(info.Env(), [&] {
-      CpuHost& host = this->host();
+      Device& device = this->device();
       replays_.wait();
       const auto number = static_cast<std::size_t>(info[0].As<Napi::Number>().Int32Value());
       const auto operands = info[1].As<Napi::Int32Array>();
@@ -152,26 +179,29 @@ class Addon : public Napi::Addon<Addon> {
       require(call.attr_count >= 0 &&
                   static_cast<std::size_t>(call.attr_count) <= attrs.ElementLength(),
               "there are no ", call.attr_count, " attributes");
-      host.run(entry.kernel, call);
+      device.run(entry.kernel, call);
     });
   }
 
   View read_view(Numbers& numbers) {
-    const auto buffer = memory_.at(numbers.take());
+    const auto buffer = memory().at(numbers.take());
     View view = take_view(numbers);
     require_fit(view, buffer.bytes);
     view.data = buffer.data;
     return view;
   }
 
-  // plan(calls: Int32Array, attrs: Float64Array) -> Plan (an opaque object)
+  // plan(calls: Int32Array, attrs: Float64Array, moving: Int32Array) -> Plan (an opaque object)
   Napi::Value MakePlan(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
-      host();
+      device();
       const auto calls = info[0].As<Napi::Int32Array>();
       const auto attrs = info[1].As<Napi::Float64Array>();
+      const auto moving = info[2].As<Napi::Int32Array>();
       auto plan = std::make_shared<Plan>(std::span(calls.Data(), calls.ElementLength()),
-                                         std::span(attrs.Data(), attrs.ElementLength()), kernels_);
+                                         std::span(attrs.Data(), attrs.ElementLength()),
+                                         std::span(moving.Data(), moving.ElementLength()), kernels_,
+                                         device_);
       return Napi::External<PlanHandle>::New(info.Env(), new PlanHandle(std::move(plan)),
                                              [](Napi::Env, PlanHandle* handle) { delete handle; });
     });
@@ -183,13 +213,12 @@ class Addon : public Napi::Addon<Addon> {
     return guarded(info.Env(), [&]() -> Napi::Value {
       const auto plan = *info[0].As<Napi::External<PlanHandle>>().Data();
       const auto ids = info[1].As<Napi::Int32Array>();
-      return replays_.start(info.Env(), plan, std::span(ids.Data(), ids.ElementLength()), memory_,
-                            host());
+      return replays_.start(info.Env(), plan, std::span(ids.Data(), ids.ElementLength()), memory());
     });
   }
 
   Napi::Value MemoryUsed(const Napi::CallbackInfo& info) {
-    const MemoryUse use = memory_.use();
+    const MemoryUse use = memory().use();
     auto result = Napi::Object::New(info.Env());
     result.Set("bytes", static_cast<double>(use.bytes));
     result.Set("buffers", static_cast<double>(use.buffers));
@@ -199,7 +228,7 @@ class Addon : public Napi::Addon<Addon> {
   }
 
   void Trim(const Napi::CallbackInfo& info) {
-    memory_.trim();
+    memory().trim();
     report(info.Env());
   }
 
@@ -211,9 +240,13 @@ class Addon : public Napi::Addon<Addon> {
     return guarded(info.Env(), [&] { return last_tensorflow_call(info.Env()); });
   }
 
-  CpuHost& host() {
-    if (!host_) throw std::runtime_error("the backend is not open");
-    return *host_;
+  Device& device() {
+    if (!device_) throw std::runtime_error("the backend is not open");
+    return *device_;
+  }
+  Memory& memory() {
+    device();
+    return *memory_;
   }
 
   // Tells V8 how much it holds through us, in steps: each call costs. What is pooled counts as
@@ -221,17 +254,19 @@ class Addon : public Napi::Addon<Addon> {
   // vain.
   void report(Napi::Env env) {
     constexpr std::int64_t kStep = 1 << 24;
-    const MemoryUse use = memory_.use();
+    const MemoryUse use = memory().use();
     const auto held = static_cast<std::int64_t>(use.bytes + use.pooled_bytes);
     if (held - reported_ < kStep && reported_ - held < kStep) return;
     Napi::MemoryManagement::AdjustExternalMemory(env, held - reported_);
     reported_ = held;
   }
 
-  Memory memory_;
+  std::string kind_, isa_;
+  std::shared_ptr<Device> device_;
+  CpuHost* cpu_ = nullptr;  // the device, where it is the CPU
+  std::optional<Memory> memory_;
   KernelList kernels_;
-  std::string isa_;
-  std::optional<CpuHost> host_;
+  std::vector<Precision> precisions_;
   Precision precision_ = Precision::float32;
   Replays replays_;
   std::vector<View> views_;

@@ -9,12 +9,8 @@ namespace rareface {
 class Replays::Worker final : public Napi::AsyncWorker {
  public:
   Worker(Napi::Env env, Replays& replays, PlanHandle plan, std::span<const std::int32_t> ids,
-         Memory& memory, CpuHost& host)
-      : Napi::AsyncWorker(env),
-        replays_(replays),
-        plan_(std::move(plan)),
-        memory_(memory),
-        host_(host) {
+         Memory& memory)
+      : Napi::AsyncWorker(env), replays_(replays), plan_(std::move(plan)), memory_(memory) {
     // Before any is held, so that nothing is left held where one is not live.
     for (const std::int32_t id : ids) memory.at(id);
     ids_.assign(ids.begin(), ids.end());
@@ -29,7 +25,7 @@ class Replays::Worker final : public Napi::AsyncWorker {
 
   void Execute() override {
     try {
-      plan_->run(buffers_, host_);
+      plan_->run(buffers_);
     } catch (const std::exception& error) {
       failure_ = error.what();
       if (failure_.empty()) failure_ = "a kernel failed";
@@ -57,7 +53,6 @@ class Replays::Worker final : public Napi::AsyncWorker {
   Replays& replays_;
   PlanHandle plan_;
   Memory& memory_;
-  CpuHost& host_;
   napi_deferred deferred_ = nullptr;
   std::string failure_;
   std::vector<std::int32_t> ids_;
@@ -65,9 +60,9 @@ class Replays::Worker final : public Napi::AsyncWorker {
 };
 
 Napi::Value Replays::start(Napi::Env env, PlanHandle plan, std::span<const std::int32_t> ids,
-                           Memory& memory, CpuHost& host) {
+                           Memory& memory) {
   wait();
-  auto worker = std::make_unique<Worker>(env, *this, std::move(plan), ids, memory, host);
+  auto worker = std::make_unique<Worker>(env, *this, std::move(plan), ids, memory);
   const Napi::Value promise = worker->promise();
   running_ = true;
   worker->Queue();

@@ -8,6 +8,7 @@
 #include <mutex>
 #include <span>
 
+#include "../runtime/memory.h"
 #include "../runtime/plan.h"
 
 namespace rareface {
@@ -24,9 +25,9 @@ class Replays {
   ~Replays() { wait(); }
 
   // Waits for the plan that runs now, if any, and starts another on buffers of these ids. The
-  // promise rejects with what a kernel threw. `memory` and `host` must outlive the run.
+  // promise rejects with what a kernel threw. `memory` must outlive the run.
   Napi::Value start(Napi::Env env, PlanHandle plan, std::span<const std::int32_t> ids,
-                    Memory& memory, CpuHost& host);
+                    Memory& memory);
 
   // Returns when no plan runs.
   void wait();

@@ -22,14 +22,18 @@ int threads_of(const Napi::Value& value) {
   return threads;
 }
 
-Napi::Object opened(Napi::Env env, const std::string& isa, int threads, const KernelList& kernels) {
+Napi::Object opened(Napi::Env env, const std::string& isa, int threads,
+                    const std::vector<Precision>& precisions, const KernelList& kernels) {
   const auto& entries = kernels.entries();
   auto names = Napi::Array::New(env, entries.size());
   for (std::uint32_t i = 0; i < entries.size(); ++i) names.Set(i, entries[i].name);
   auto result = Napi::Object::New(env);
   result.Set("isa", isa);
   result.Set("threads", threads);
-  result.Set("bfloat16", supports_bfloat16(isa));
+  auto numbers = Napi::Array::New(env, precisions.size());
+  for (std::uint32_t i = 0; i < precisions.size(); ++i)
+    numbers.Set(i, static_cast<double>(precisions[i]));
+  result.Set("precisions", numbers);
   result.Set("kernels", names);
   return result;
 }

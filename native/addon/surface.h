@@ -4,6 +4,7 @@
 #include <napi.h>
 
 #include <string>
+#include <vector>
 
 #include "../runtime/kernel_library.h"
 
@@ -17,8 +18,10 @@ std::string own_folder();
 // A number of threads; throws where there cannot be so many.
 int threads_of(const Napi::Value& value);
 
-// { isa, threads, bfloat16, kernels }: what a kernel library was opened with.
-Napi::Object opened(Napi::Env env, const std::string& isa, int threads, const KernelList& kernels);
+// { isa, threads, precisions, kernels }: what a kernel library was opened with; precisions by their
+// numbers.
+Napi::Object opened(Napi::Env env, const std::string& isa, int threads,
+                    const std::vector<Precision>& precisions, const KernelList& kernels);
 
 // Turns any C++ exception into a JS Error.
 template <class F>

@@ -12,7 +12,7 @@ namespace rareface {
 Napi::Value register_tensorflow_ops(const Napi::CallbackInfo& info) {
   const std::string isa = info[0].As<Napi::String>();
   const auto& ops = tensorflow::Ops::open(own_folder(), isa, threads_of(info[1]));
-  auto result = opened(info.Env(), ops.isa(), ops.threads(), ops.kernels());
+  auto result = opened(info.Env(), ops.isa(), ops.threads(), {Precision::float32}, ops.kernels());
   result.Set("version", ops.version());
   return result;
 }

@@ -3,6 +3,4 @@
 
 #include "../runtime/kernel.h"
 
-namespace rareface::cuda {
-
-}  // namespace rareface::cuda
+namespace rareface::cuda {}  // namespace rareface::cuda

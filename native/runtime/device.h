@@ -38,7 +38,7 @@ class Device {
 
   // Runs a kernel; its scratch is free again afterwards. What it throws names the kernel, the
   // shapes and the cause.
-  virtual void run(Kernel kernel, Call& call) = 0;
+  void run(Kernel kernel, Call& call);
   // Returns when all that was asked for is done.
   virtual void wait() = 0;
 
@@ -46,8 +46,17 @@ class Device {
   virtual bool records() const { return false; }
   // Notes what `body` runs and copies, without doing it. The addresses of tensors become part of
   // the graph; its scratch is the graph's own.
-  virtual std::unique_ptr<Graph> record(const std::function<void()>& body);
+  virtual std::unique_ptr<Graph> record(const std::function<void()>&) {
+    fail("this device records nothing");
+  }
+
+ protected:
+  // Calls the kernel with a host of this device.
+  virtual void call(Kernel kernel, Call& call) = 0;
 };
+
+// "float32[2,3]", as error messages show a tensor.
+std::string describe(const View& view);
 
 }  // namespace rareface
 

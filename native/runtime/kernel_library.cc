@@ -1,6 +1,7 @@
 #include "kernel_library.h"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include <algorithm>
 
@@ -25,13 +26,29 @@ std::vector<std::string> supported_isas() {
   return isas;
 }
 
-bool supports_bfloat16([[maybe_unused]] const std::string& isa) {
+std::vector<Precision> supported_precisions([[maybe_unused]] const std::string& isa) {
 #if defined(__x86_64__)
-  return isa == "avx512" && __builtin_cpu_supports("avx512bf16");
-#else
-  return false;
+  if (isa == "avx512" && __builtin_cpu_supports("avx512bf16"))
+    return {Precision::float32, Precision::bfloat16};
 #endif
+  return {Precision::float32};
 }
+
+namespace {
+
+// Libraries stay open for good. Null where it cannot be opened; dlerror() says why.
+void* open(const std::string& path) {
+  return dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+}
+
+template <class Function>
+Function symbol(void* library, const std::string& path, const char* name) {
+  auto* found = reinterpret_cast<Function>(dlsym(library, name));
+  if (!found) fail(path, " exports no ", name);
+  return found;
+}
+
+}  // namespace
 
 std::string open_kernel_library(const std::string& folder, const std::string& isa,
                                 KernelList& list) {
@@ -45,17 +62,28 @@ std::string open_kernel_library(const std::string& folder, const std::string& is
   std::string tried;
   for (const auto& name : isas) {
     const std::string path = folder + "/librareface-cpu-" + name + ".so";
-    void* library = dlopen(path.c_str(), RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
+    void* library = open(path);
     if (!library) {
       tried += std::string("\n  ") + dlerror();
       continue;
     }
-    auto* enter = reinterpret_cast<rareface_register_fn>(dlsym(library, "rareface_register"));
-    if (!enter) fail(path, " exports no rareface_register");
-    enter(&list);
+    symbol<rareface_register_fn>(library, path, "rareface_register")(&list);
     return name;
   }
   fail("no kernel library could be opened:", tried);
+}
+
+std::shared_ptr<Device> open_gpu(const std::string& folder, const std::string& kind, int number,
+                                 KernelList& list) {
+  const std::string path = folder + "/librareface-" + kind + ".so";
+  if (access(path.c_str(), F_OK) != 0)
+    fail("this addon was built without ", kind, " kernels: there is no ", path);
+  void* library = open(path);
+  if (!library) fail("the ", kind, " kernels could not be opened: ", dlerror());
+  std::shared_ptr<Device> device =
+      symbol<rareface_open_device_fn>(library, path, "rareface_open_device")(number);
+  symbol<rareface_register_fn>(library, path, "rareface_register")(&list);
+  return device;
 }
 
 }  // namespace rareface

@@ -2,14 +2,11 @@
 
 #include <algorithm>
 #include <bit>
-#include <cstdlib>
 #include <stdexcept>
 #include <string>
 
 namespace rareface {
 namespace {
-
-constexpr std::size_t kAlignment = 64;
 
 // Four classes a power of two: at most a quarter of a block is unused.
 std::size_t capacity_for(std::size_t bytes) {
@@ -21,25 +18,25 @@ std::size_t capacity_for(std::size_t bytes) {
 
 }  // namespace
 
-void AlignedFree::operator()(void* p) const { std::free(p); }
-
-AlignedBlock allocate_aligned(std::size_t bytes) {
-  void* p = nullptr;
-  if (posix_memalign(&p, kAlignment, std::max<std::size_t>(bytes, 1)) != 0)
-    throw std::runtime_error("out of memory: no room for " + std::to_string(bytes) + " bytes");
-  return AlignedBlock(p);
+Block Memory::block_of(std::size_t capacity) {
+  if (auto& kept = pool_[capacity]; !kept.empty()) {
+    Block block = std::move(kept.back());
+    kept.pop_back();
+    use_.pooled_bytes -= capacity;
+    return block;
+  }
+  try {
+    return allocate_block(device_, capacity);
+  } catch (const std::runtime_error&) {
+    if (use_.pooled_bytes == 0) throw;
+    trim();
+    return allocate_block(device_, capacity);
+  }
 }
 
 int Memory::allocate(std::size_t bytes) {
   const std::size_t capacity = capacity_for(bytes);
-  AlignedBlock block;
-  if (auto& kept = pool_[capacity]; !kept.empty()) {
-    block = std::move(kept.back());
-    kept.pop_back();
-    use_.pooled_bytes -= capacity;
-  } else {
-    block = allocate_aligned(capacity);
-  }
+  Block block = block_of(capacity);
   int id = 0;
   if (free_ids_.empty()) {
     id = static_cast<int>(slots_.size());

@@ -7,24 +7,21 @@
 #include <unordered_map>
 #include <vector>
 
+#include "aligned.h"
+#include "device.h"
+
 namespace rareface {
 
-// Under AddressSanitizer blocks are as large as asked for and never reused, so that it sees every
-// access outside a tensor or after its release.
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool kExactBlocks = true;
-#else
-constexpr bool kExactBlocks = false;
-#endif
-
-struct AlignedFree {
-  void operator()(void* p) const;
+// Gives a block back to the device that it is of, which must still be there.
+struct FreeBlock {
+  Device* device = nullptr;
+  void operator()(void* p) const noexcept { device->free(p); }
 };
-using AlignedBlock = std::unique_ptr<void, AlignedFree>;
+using Block = std::unique_ptr<void, FreeBlock>;
 
-// 64-byte aligned, uninitialised. Throws std::runtime_error naming the size when there is no
-// memory.
-AlignedBlock allocate_aligned(std::size_t bytes);
+inline Block allocate_block(Device& device, std::size_t bytes) {
+  return {device.allocate(bytes), FreeBlock{&device}};
+}
 
 struct MemoryUse {
   std::size_t bytes = 0;         // asked for by live buffers
@@ -33,10 +30,13 @@ struct MemoryUse {
   std::size_t peak_bytes = 0;    // largest `bytes` so far
 };
 
-// Used from one thread.
+// Of a device, which must outlive it. Used from one thread.
 class Memory {
  public:
-  // A new buffer; ids start at 1 and are reused.
+  explicit Memory(Device& device) : device_(device) {}
+
+  // A new buffer; ids start at 1 and are reused. Throws where there is no memory, even with what is
+  // pooled given back.
   int allocate(std::size_t bytes);
   void release(int id);
 
@@ -59,16 +59,19 @@ class Memory {
 
  private:
   struct Slot {
-    AlignedBlock block;
+    Block block;
     std::size_t bytes = 0;
     std::size_t capacity = 0;
     bool live = false;
     int holds = 0;
   };
   void free(int id);
+  Block block_of(std::size_t capacity);
+
+  Device& device_;
   std::vector<Slot> slots_{1};  // id 0 is never given out
   std::vector<int> free_ids_;
-  std::unordered_map<std::size_t, std::vector<AlignedBlock>> pool_;
+  std::unordered_map<std::size_t, std::vector<Block>> pool_;
   MemoryUse use_;
 };
 

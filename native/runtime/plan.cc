@@ -1,11 +1,16 @@
 #include "plan.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "views.h"
 
 namespace rareface {
+
 Plan::Plan(std::span<const std::int32_t> calls, std::span<const double> attrs,
-           const KernelList& list)
-    : attrs_(attrs.begin(), attrs.end()) {
+           std::span<const std::int32_t> moving, const KernelList& list,
+           std::shared_ptr<Device> device)
+    : device_(std::move(device)), attrs_(attrs.begin(), attrs.end()) {
   Numbers numbers(calls);
   std::size_t attr = 0;
   while (!numbers.empty()) {
@@ -30,9 +35,27 @@ Plan::Plan(std::span<const std::int32_t> calls, std::span<const double> attrs,
     }
     steps_.push_back(step);
   }
+  if (device_->records()) note_uses(moving);
 }
 
-void Plan::run(std::span<const Memory::Buffer> bindings, CpuHost& host) {
+void Plan::note_uses(std::span<const std::int32_t> moving) {
+  for (const std::int32_t number : moving) {
+    const auto binding = static_cast<std::size_t>(number);
+    bool read = false, written = false;
+    for (const Step& step : steps_)
+      for (int i = 0; i < step.inputs + step.outputs; ++i) {
+        if (operands_[step.first_operand + static_cast<std::size_t>(i)].binding != binding)
+          continue;
+        if (i >= step.inputs)
+          written = true;
+        else if (!written)
+          read = true;
+      }
+    moving_.push_back({binding, read, written, {}, 0});
+  }
+}
+
+void Plan::place(std::span<const Memory::Buffer> bindings) {
   for (std::size_t i = 0; i < operands_.size(); ++i) {
     const auto& [binding, offset] = operands_[i];
     require(binding < bindings.size(), "there is no binding ", binding);
@@ -42,6 +65,9 @@ void Plan::run(std::span<const Memory::Buffer> bindings, CpuHost& host) {
     require_fit(views_[i], buffer.bytes - offset);
     views_[i].data = static_cast<std::byte*>(buffer.data) + offset;
   }
+}
+
+void Plan::run_calls() {
   for (const Step& step : steps_) {
     Call call;
     call.kernel = step.kernel->name.c_str();
@@ -49,8 +75,47 @@ void Plan::run(std::span<const Memory::Buffer> bindings, CpuHost& host) {
     call.attrs = attrs_.data() + step.first_attr;
     call.attr_count = step.attrs;
     call.precision = step.precision;
-    host.run(step.kernel->kernel, call);
+    device_->run(step.kernel->kernel, call);
   }
+}
+
+void Plan::run(std::span<const Memory::Buffer> bindings) {
+  if (device_->records()) {
+    run_graph(bindings);
+  } else {
+    place(bindings);
+    run_calls();
+  }
+  device_->wait();
+}
+
+void Plan::run_graph(std::span<const Memory::Buffer> bindings) {
+  std::vector<Memory::Buffer> placed(bindings.begin(), bindings.end());
+  for (Moving& moving : moving_) {
+    require(moving.binding < placed.size(), "there is no binding ", moving.binding);
+    Memory::Buffer& buffer = placed[moving.binding];
+    if (moving.bytes != buffer.bytes || !moving.copy) {
+      graph_.reset();  // it may know the old copy
+      moving.copy = allocate_block(*device_, buffer.bytes);
+      moving.bytes = buffer.bytes;
+    }
+    buffer.data = moving.copy.get();
+  }
+  const auto same = [](const Memory::Buffer& a, const Memory::Buffer& b) {
+    return a.data == b.data && a.bytes == b.bytes;
+  };
+  if (!graph_ || !std::ranges::equal(placed, recorded_, same)) {
+    graph_.reset();
+    place(placed);
+    graph_ = device_->record([this] { run_calls(); });
+    recorded_ = placed;
+  }
+  for (const Moving& moving : moving_)
+    if (moving.read) device_->copy(moving.copy.get(), bindings[moving.binding].data, moving.bytes);
+  graph_->launch();
+  for (const Moving& moving : moving_)
+    if (moving.written)
+      device_->copy(bindings[moving.binding].data, moving.copy.get(), moving.bytes);
 }
 
 }  // namespace rareface

@@ -1,11 +1,12 @@
 #include "views.h"
 
-#include "cpu_host.h"
+#include "device.h"
 
 namespace rareface {
 
 Precision precision_of(std::int32_t number) {
-  require(number == 0 || number == 1, "no precision has the number ", number);
+  require(number >= 0 && number <= static_cast<std::int32_t>(Precision::tf32),
+          "no precision has the number ", number);
   return static_cast<Precision>(number);
 }
 

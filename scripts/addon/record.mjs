@@ -91,7 +91,7 @@ export function staleReason(record, expected) {
  * Returns what went wrong, or undefined.
  */
 export function checkLoads(folder) {
-  const script = 'require(process.argv[1]).open("", 1)';
+  const script = 'require(process.argv[1]).open("cpu", "", 1)';
   const run = spawnSync(process.execPath, ['-e', script, join(folder, 'rareface.node')], {
     encoding: 'utf8',
     timeout: 60_000,

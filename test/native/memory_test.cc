@@ -7,11 +7,14 @@
 #include <limits>
 #include <vector>
 
+#include "runtime/cpu_host.h"
+
 namespace rareface {
 namespace {
 
 TEST(Memory, CountsWhatWasAskedFor) {
-  Memory memory;
+  CpuHost device{1};
+  Memory memory(device);
   const int a = memory.allocate(100);
   const int b = memory.allocate(28);
   EXPECT_EQ(memory.use().bytes, 128u);
@@ -25,7 +28,8 @@ TEST(Memory, CountsWhatWasAskedFor) {
 }
 
 TEST(Memory, BuffersAreAlignedWritableAndApart) {
-  Memory memory;
+  CpuHost device{1};
+  Memory memory(device);
   std::vector<int> ids;
   for (std::size_t bytes : {1, 4, 63, 64, 65, 1000, 4096, 5000, 100000}) {
     ids.push_back(memory.allocate(bytes));
@@ -42,7 +46,8 @@ TEST(Memory, BuffersAreAlignedWritableAndApart) {
 }
 
 TEST(Memory, TakesABufferOfNoBytes) {
-  Memory memory;
+  CpuHost device{1};
+  Memory memory(device);
   const int id = memory.allocate(0);
   EXPECT_EQ(memory.at(id).bytes, 0u);
   memory.release(id);
@@ -51,7 +56,8 @@ TEST(Memory, TakesABufferOfNoBytes) {
 
 TEST(Memory, ReusesReleasedBlocksOfTheSameClass) {
   if (kExactBlocks) GTEST_SKIP() << "blocks are not reused under AddressSanitizer";
-  Memory memory;
+  CpuHost device{1};
+  Memory memory(device);
   const int a = memory.allocate(4096);
   void* block = memory.at(a).data;
   memory.release(a);
@@ -67,7 +73,8 @@ TEST(Memory, ReusesReleasedBlocksOfTheSameClass) {
 TEST(Memory, KeepsAtMostAQuarterOfABlockUnused) {
   if (kExactBlocks) GTEST_SKIP() << "blocks are exact under AddressSanitizer";
   for (std::size_t bytes = 257; bytes < (1u << 20); bytes = bytes * 5 / 4 + 3) {
-    Memory memory;
+    CpuHost device{1};
+    Memory memory(device);
     memory.release(memory.allocate(bytes));
     EXPECT_GE(memory.use().pooled_bytes, bytes);
     EXPECT_LE(memory.use().pooled_bytes, bytes + bytes / 4 + 64) << bytes;
@@ -75,7 +82,8 @@ TEST(Memory, KeepsAtMostAQuarterOfABlockUnused) {
 }
 
 TEST(Memory, IdsStartAtOneAndAreReused) {
-  Memory memory;
+  CpuHost device{1};
+  Memory memory(device);
   EXPECT_EQ(memory.allocate(4), 1);
   EXPECT_EQ(memory.allocate(4), 2);
   memory.release(1);
@@ -83,7 +91,8 @@ TEST(Memory, IdsStartAtOneAndAreReused) {
 }
 
 TEST(Memory, RefusesIdsThatAreNotLive) {
-  Memory memory;
+  CpuHost device{1};
+  Memory memory(device);
   const int id = memory.allocate(4);
   memory.release(id);
   for (int bad : {id, 0, -1, 99}) {
@@ -93,7 +102,8 @@ TEST(Memory, RefusesIdsThatAreNotLive) {
 }
 
 TEST(Memory, SaysHowMuchItCouldNotGet) {
-  Memory memory;
+  CpuHost device{1};
+  Memory memory(device);
   constexpr std::size_t kTooMuch = std::numeric_limits<std::size_t>::max() / 4;
   try {
     memory.allocate(kTooMuch);
@@ -106,7 +116,8 @@ TEST(Memory, SaysHowMuchItCouldNotGet) {
 }
 
 TEST(Memory, HeldBlocksOutliveTheirRelease) {
-  Memory memory;
+  CpuHost device{1};
+  Memory memory(device);
   const int a = memory.allocate(4096);
   void* block = memory.hold(a).data;
   memory.hold(a);
@@ -128,7 +139,8 @@ TEST(Memory, HeldBlocksOutliveTheirRelease) {
 }
 
 TEST(Memory, LettingGoOfALiveBufferKeepsIt) {
-  Memory memory;
+  CpuHost device{1};
+  Memory memory(device);
   const int a = memory.allocate(64);
   memory.hold(a);
   memory.let_go(a);

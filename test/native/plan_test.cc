@@ -44,31 +44,32 @@ class PlanTest : public ::testing::Test {
   std::vector<Memory::Buffer> bindings() {
     return {{arena.data(), 256}, {x.data(), 16}, {z.data(), 16}};
   }
-  CpuHost host{2};
+  std::shared_ptr<Device> device = std::make_shared<CpuHost>(2);
 };
 
 TEST_F(PlanTest, RunsItsCallsOnWhatIsBound) {
-  Plan plan(sum_and_square(), {}, library());
-  plan.run(bindings(), host);
+  Plan plan(sum_and_square(), {}, {}, library(), device);
+  plan.run(bindings());
   EXPECT_EQ(z, (std::vector<float>{4, 16, 36, 64}));
   EXPECT_EQ(arena[16], 2);
   x = {0, 1, 0, 1};
   std::vector<float> other(4);
   auto bound = bindings();
   bound[2].data = other.data();
-  plan.run(bound, host);
+  plan.run(bound);
   EXPECT_EQ(other, (std::vector<float>{0, 4, 0, 4}));
 }
 
 TEST_F(PlanTest, RefusesWhatDoesNotFit) {
-  EXPECT_THROW(Plan(sum_and_square(4), {}, library()).run(bindings(), host), std::runtime_error);
-  Plan plan(sum_and_square(), {}, library());
+  EXPECT_THROW(Plan(sum_and_square(4), {}, {}, library(), device).run(bindings()),
+               std::runtime_error);
+  Plan plan(sum_and_square(), {}, {}, library(), device);
   auto bound = bindings();
   bound[1].bytes = 12;
-  EXPECT_THROW(plan.run(bound, host), std::runtime_error);
+  EXPECT_THROW(plan.run(bound), std::runtime_error);
   bound = bindings();
   bound.pop_back();
-  EXPECT_THROW(plan.run(bound, host), std::runtime_error);
+  EXPECT_THROW(plan.run(bound), std::runtime_error);
   EXPECT_EQ(z, std::vector<float>(4));
 }
 
@@ -78,23 +79,23 @@ TEST_F(PlanTest, RefusesWhatIsNoPlan) {
     if (size == 20) continue;  // the first call alone
     const std::vector<std::int32_t> cut(calls.begin(),
                                         calls.begin() + static_cast<std::ptrdiff_t>(size));
-    EXPECT_THROW(Plan(cut, {}, library()), std::runtime_error) << size;
+    EXPECT_THROW(Plan(cut, {}, {}, library(), device), std::runtime_error) << size;
   }
   calls[0] = 100000;
-  EXPECT_THROW(Plan(calls, {}, library()), std::runtime_error);
+  EXPECT_THROW(Plan(calls, {}, {}, library(), device), std::runtime_error);
   calls = sum_and_square();
   calls[1] = 2;  // no precision
-  EXPECT_THROW(Plan(calls, {}, library()), std::runtime_error);
+  EXPECT_THROW(Plan(calls, {}, {}, library(), device), std::runtime_error);
   calls = sum_and_square();
   calls[4] = 1;  // an attribute that is not there
-  EXPECT_THROW(Plan(calls, {}, library()), std::runtime_error);
+  EXPECT_THROW(Plan(calls, {}, {}, library(), device), std::runtime_error);
 }
 
 TEST_F(PlanTest, NamesTheKernelThatThrows) {
   auto calls = sum_and_square();
   calls[9] = 3;  // x has 3 elements where 4 come out
   try {
-    Plan(calls, {}, library()).run(bindings(), host);
+    Plan(calls, {}, {}, library(), device).run(bindings());
     FAIL() << "nothing was thrown";
   } catch (const std::runtime_error& error) {
     EXPECT_NE(std::string(error.what()).find("Native kernel Add(float32[3]"), std::string::npos);

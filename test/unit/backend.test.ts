@@ -19,8 +19,8 @@ test('takes bfloat16 where the processor has it, else says what is needed; a new
   const native = tf.backend() as NativeBackend;
   expect(native.precision).toBe('float32');
   const hasFlag = readFileSync('/proc/cpuinfo', 'utf8').includes(' avx512_bf16');
-  expect(native.hasBfloat16).toBe(hasFlag && native.isa === 'avx512');
-  if (native.hasBfloat16) {
+  expect(native.precisions.includes('bfloat16')).toBe(hasFlag && native.isa === 'avx512');
+  if (native.precisions.includes('bfloat16')) {
     await useEngine('native', 'bfloat16');
     expect(native.precision).toBe('bfloat16');
     await useEngine('native');

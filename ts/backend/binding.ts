@@ -7,7 +7,7 @@ import { firstLineOf, UserError } from '../base/errors.js';
 export type Isa = 'avx512' | 'avx2' | 'portable';
 
 /** What kernels round the factors of large products to; must match Precision in native/runtime/kernel.h. */
-export const precisions = ['float32', 'bfloat16'] as const;
+export const precisions = ['float32', 'bfloat16', 'tf32'] as const;
 export type Precision = (typeof precisions)[number];
 
 /** Calls that the addon can run again; freed with this object. */
@@ -15,18 +15,33 @@ export interface PlanHandle {
   readonly plan: unique symbol;
 }
 
-/** What a kernel library was opened with; kernels by their numbers. */
+/** Where the kernels of the native backend run. cuda-emulated is the CPU again, playing a GPU: for tests. */
+export const devices = ['cpu', 'cuda', 'cuda-emulated'] as const;
+export type DeviceName = (typeof devices)[number];
+
+/** What a kernel library was opened with; kernels by their numbers, precisions by their index in `precisions`. */
 export interface OpenedKernels {
-  readonly isa: Isa;
+  /** '' on a GPU. */
+  readonly isa: Isa | '';
   readonly threads: number;
-  readonly bfloat16: boolean;
+  readonly precisions: readonly number[];
   readonly kernels: readonly string[];
+}
+
+/** What the native backend was opened with. */
+export interface OpenedDevice extends OpenedKernels {
+  readonly device: DeviceName;
+  /** As people know it: "NVIDIA H200, 132 multiprocessors". */
+  readonly description: string;
 }
 
 /** The native surface (native/addon/addon.cc). */
 export interface NativeBinding {
-  /** Loads the kernels for an instruction set ('' takes the best) and starts the threads; later calls return what is open. */
-  open(isa: Isa | '', threads: number): OpenedKernels;
+  /**
+   * Loads the kernels for a device (on the CPU for an instruction set, '' takes the best) and starts it; later calls
+   * return what is open.
+   */
+  open(device: DeviceName, isa: Isa | '', threads: number): OpenedDevice;
   setThreads(threads: number): void;
   /** An index in `precisions`, for the calls from now on. */
   setPrecision(precision: number): void;
@@ -40,7 +55,7 @@ export interface NativeBinding {
   /** operands: [inputs, outputs, then for each: id, dtype, rank, dims...]. */
   run(kernel: number, operands: Int32Array, attrs: Float64Array, attrCount: number): void;
   /** Calls as native/runtime/plan.h describes them. */
-  plan(calls: Int32Array, attrs: Float64Array): PlanHandle;
+  plan(calls: Int32Array, attrs: Float64Array, moving: Int32Array): PlanHandle;
   /** Runs a plan on another thread, on these buffers. Other calls that run kernels or read these buffers wait. */
   replay(plan: PlanHandle, buffers: Int32Array): Promise<void>;
   memory(): { bytes: number; buffers: number; pooledBytes: number; peakBytes: number };

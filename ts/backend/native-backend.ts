@@ -1,7 +1,16 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { BackendValues, DataId, DataType, TensorInfo } from '@tensorflow/tfjs-core';
 import { UserError } from '../base/errors.js';
-import { loadBinding, precisions, type Isa, type NativeBinding, type PlanHandle, type Precision } from './binding.js';
+import {
+  loadBinding,
+  precisions,
+  type DeviceName,
+  type Isa,
+  type NativeBinding,
+  type PlanHandle,
+  type Precision,
+} from './binding.js';
+import { deviceFromEnvironment } from './device.js';
 import { Recorder, type SeenTensor } from './capture/recorder.js';
 import { dtypes, type NativeDType } from './dtypes.js';
 import type { KernelHost } from './kernel.js';
@@ -21,9 +30,11 @@ interface TensorData {
 }
 
 export interface NativeBackendOptions {
+  /** Where kernels run. Default: RAREFACE_DEVICE, else the CPU. */
+  device?: DeviceName | undefined;
   /** Worker threads, the caller's included. Default: RAREFACE_THREADS, else every core. */
   threads?: number | undefined;
-  /** Instruction set. Default: RAREFACE_ISA, else the best this processor has. */
+  /** The CPU's instruction set. Default: RAREFACE_ISA, else the best this processor has. */
   isa?: Isa;
   /** What products round their factors to. Default: float32, which rounds nothing. */
   precision?: Precision;
@@ -34,10 +45,14 @@ export interface NativeBackendOptions {
  * by integer id; shapes travel with each call, since tfjs reshapes without touching data.
  */
 export class NativeBackend extends tf.KernelBackend implements KernelHost {
-  readonly isa: Isa;
+  readonly device: DeviceName;
+  /** The device as people know it. */
+  readonly description: string;
+  /** '' on a GPU. */
+  readonly isa: Isa | '';
   readonly threads: number;
-  /** Whether the processor and the kernels loaded have bfloat16 products. */
-  readonly hasBfloat16: boolean;
+  /** Those that the kernels loaded have here. */
+  readonly precisions: readonly Precision[];
   private currentPrecision: Precision = 'float32';
   private readonly binding: NativeBinding;
   private readonly data: tf.DataStorage<TensorData>;
@@ -52,10 +67,13 @@ export class NativeBackend extends tf.KernelBackend implements KernelHost {
     super();
     this.binding = loadBinding();
     const isa = options.isa ?? (process.env['RAREFACE_ISA'] as Isa | undefined) ?? '';
-    const opened = this.binding.open(isa, options.threads ?? threadsFromEnvironment());
+    const threads = options.threads ?? threadsFromEnvironment();
+    const opened = this.binding.open(options.device ?? deviceFromEnvironment(), isa, threads);
+    this.device = opened.device;
+    this.description = opened.description;
     this.isa = opened.isa;
     this.threads = opened.threads;
-    this.hasBfloat16 = opened.bfloat16;
+    this.precisions = opened.precisions.map((number) => precisions[number]!);
     this.precision = options.precision ?? 'float32';
     this.kernelNumbers = new Map(opened.kernels.map((name, number) => [name, number]));
     this.data = new tf.DataStorage(this, tf.engine());
@@ -67,17 +85,22 @@ export class NativeBackend extends tf.KernelBackend implements KernelHost {
 
   /**
    * Of the calls from now on: bfloat16 rounds the factors of convolutions and matrix products to
-   * 8 bits of significand, to nearest even, and adds the products up in float32.
-   * @throws UserError where the processor has no such products
+   * 8 bits of significand, tf32 (on a GPU) to 11, and adds the products up in float32.
+   * @throws UserError where the device has no such products
    */
   set precision(precision: Precision) {
-    if (precision === 'bfloat16' && !this.hasBfloat16)
-      throw new UserError(
-        `Expected a processor with bfloat16 instructions (AVX512_BF16) for precision bfloat16, but the kernels here ` +
-          `are for ${this.isa}${this.isa === 'avx512' ? ' without them' : ''}. Use precision float32 (--precision float32).`,
-      );
+    if (!this.precisions.includes(precision)) throw new UserError(this.withoutPrecision(precision));
     this.binding.setPrecision(precisions.indexOf(precision));
     this.currentPrecision = precision;
+  }
+
+  private withoutPrecision(precision: Precision): string {
+    if (precision === 'tf32')
+      return 'Expected a GPU (--device cuda) for precision tf32, but kernels run on the CPU. Use precision float32.';
+    return (
+      `Expected a processor with bfloat16 instructions (AVX512_BF16) for precision bfloat16, but the kernels here ` +
+      `are for ${this.isa}${this.isa === 'avx512' ? ' without them' : ''}. Use precision float32 (--precision float32).`
+    );
   }
 
   /** Whether the loaded library has this native kernel. */
@@ -149,9 +172,9 @@ export class NativeBackend extends tf.KernelBackend implements KernelHost {
     return { dataId, id, dtype: dtypes[dtype as NativeDType], bytes, dims: shape };
   }
 
-  /** Calls in the form of native/runtime/plan.h, ready to run. */
-  plan(calls: Int32Array, attrs: Float64Array): PlanHandle {
-    return this.binding.plan(calls, attrs);
+  /** Calls in the form of native/runtime/plan.h, ready to run. `moving`: bindings that are others in every run. */
+  plan(calls: Int32Array, attrs: Float64Array, moving: Int32Array): PlanHandle {
+    return this.binding.plan(calls, attrs, moving);
   }
 
   /**

@@ -20,6 +20,8 @@ export interface Compiled {
   readonly calls: Int32Array;
   readonly attrs: Float64Array;
   readonly arenaBytes: number;
+  /** Bindings of inputs and outputs: tensors that are others in every run. */
+  readonly moving: Int32Array;
   /** Values that are the same in every run. */
   readonly fixed: readonly Value[];
 }
@@ -37,10 +39,12 @@ export function compile(program: Program, ports: Interface, kernelNumber: (kerne
   const lastUse = lastUses(calls);
   const places = new Map<number, Place>();
   let bindings = arena + 1;
-  const bind = (value: number): void => {
-    places.set(value, { binding: bindings++, offset: 0 });
+  const bind = (value: number): number => {
+    places.set(value, { binding: bindings, offset: 0 });
+    return bindings++;
   };
-  for (const value of [...inputs, ...state]) bind(value);
+  const moving = inputs.map(bind);
+  state.forEach(bind);
 
   // Whether `value` can be written over `old`: nobody reads `old` after that, nor while its maker writes, unless in place.
   const mayReplace = (old: number, value: number): boolean => {
@@ -65,11 +69,11 @@ export function compile(program: Program, ports: Interface, kernelNumber: (kerne
   });
   // Outputs: computed in place, or copied if they are something else as well.
   for (const value of outputs) {
-    if (!places.has(value) && makers.has(value)) bind(value);
+    if (!places.has(value) && makers.has(value)) moving.push(bind(value));
     else {
       const copy = values.push({ bytes: values[value]!.bytes }) - 1;
       calls.push(copyOf(values, value, copy));
-      bind(copy);
+      moving.push(bind(copy));
     }
   }
   const fixed: Value[] = [];
@@ -81,7 +85,12 @@ export function compile(program: Program, ports: Interface, kernelNumber: (kerne
     bind(value);
   }
   const plan = planMemory(calls, values, places);
-  return { ...encode(calls, plan.places, kernelNumber), arenaBytes: plan.arenaBytes, fixed };
+  return {
+    ...encode(calls, plan.places, kernelNumber),
+    arenaBytes: plan.arenaBytes,
+    moving: Int32Array.from(moving),
+    fixed,
+  };
 }
 
 /** The first call that writes each value, by its position. */

@@ -1,0 +1,244 @@
+// A GPU as a device: its memory, one stream for all that runs on it, and graphs.
+#include <memory>
+#include <string>
+
+#include "../runtime/device.h"
+#include "../runtime/scratch.h"
+#include "launch.h"
+
+namespace rareface::cuda {
+namespace {
+
+constexpr int kLeastMajor = 8;  // compute capability 8.0: tensor cores for tf32 and bf16, cp.async
+
+std::string version_of(int number) {
+  return std::to_string(number / 1000) + "." + std::to_string(number % 1000 / 10);
+}
+
+// Throws, with a remedy, where this GPU cannot be used.
+void check_usable(int number) {
+  int driver = 0, runtime = 0, count = 0;
+  cudaDriverGetVersion(&driver);
+  cudaRuntimeGetVersion(&runtime);
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (driver == 0)
+    fail("there is no NVIDIA driver on this machine (nvidia-smi shows whether there is one)");
+  if (status == cudaErrorInsufficientDriver)
+    fail("the NVIDIA driver is too old: it knows CUDA ", version_of(driver), ", expected ",
+         version_of(runtime), " or newer. Install a newer driver");
+  if (status == cudaErrorNoDevice || (status == cudaSuccess && count == 0))
+    fail("the NVIDIA driver shows no GPU (is it hidden by CUDA_VISIBLE_DEVICES?)");
+  check(status, "looking for GPUs");
+  require(number >= 0 && number < count, "there is no GPU ", number, ": ", count, " found");
+  int major = 0, minor = 0;
+  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, number), "asking a GPU");
+  check(cudaDeviceGetAttribute(&minor, cudaDevAttrComputeCapabilityMinor, number), "asking a GPU");
+  require(major >= kLeastMajor, "the GPU has compute capability ", major, ".", minor,
+          ", expected 8.0 (A100) or newer");
+}
+
+struct DestroyStream {
+  void operator()(cudaStream_t stream) const { cudaStreamDestroy(stream); }
+};
+using Stream = std::unique_ptr<std::remove_pointer_t<cudaStream_t>, DestroyStream>;
+
+Stream make_stream() {
+  cudaStream_t stream = nullptr;
+  check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "making a stream");
+  return Stream(stream);
+}
+
+struct DestroyGraph {
+  void operator()(cudaGraph_t graph) const { cudaGraphDestroy(graph); }
+};
+struct DestroyExec {
+  void operator()(cudaGraphExec_t exec) const { cudaGraphExecDestroy(exec); }
+};
+using Exec = std::unique_ptr<std::remove_pointer_t<cudaGraphExec_t>, DestroyExec>;
+
+struct FreeHost {
+  void operator()(std::int32_t* memory) const { cudaFreeHost(memory); }
+};
+
+class Gpu final : public Device, public Host {
+ public:
+  explicit Gpu(int number) : number_(number) {
+    check_usable(number);
+    use();
+    stream_ = make_stream();
+    recording_ = make_stream();
+    void* flags = nullptr;
+    check(cudaHostAlloc(&flags, sizeof(std::int32_t), cudaHostAllocMapped), "making flags");
+    host_flags_.reset(static_cast<std::int32_t*>(flags));
+    *host_flags_ = 0;
+    void* seen = nullptr;
+    check(cudaHostGetDevicePointer(&seen, flags, 0), "making flags");
+    device_flags_ = static_cast<std::int32_t*>(seen);
+  }
+  Gpu(const Gpu&) = delete;
+  Gpu& operator=(const Gpu&) = delete;
+  ~Gpu() override { cudaSetDevice(number_); }
+
+  // --- Device
+
+  std::string description() const override {
+    cudaDeviceProp properties{};
+    check(cudaGetDeviceProperties(&properties, number_), "asking a GPU");
+    return std::string(properties.name) + ", " + std::to_string(properties.multiProcessorCount) +
+           " multiprocessors";
+  }
+
+  void* allocate(std::size_t bytes) override {
+    use();
+    void* memory = nullptr;
+    const cudaError_t status = cudaMalloc(&memory, std::max<std::size_t>(bytes, 1));
+    if (status == cudaErrorMemoryAllocation) {
+      (void)cudaGetLastError();  // it is no failure of what runs
+      std::size_t free = 0, total = 0;
+      cudaMemGetInfo(&free, &total);
+      fail("out of GPU memory: no room for ", bytes, " bytes; ", free >> 20, " of ", total >> 20,
+           " MiB are free. A smaller batch size (--batch-size) takes less");
+    }
+    check(status, "allocating ", bytes, " bytes");
+    return memory;
+  }
+
+  void free(void* memory) noexcept override {
+    cudaSetDevice(number_);
+    cudaFree(memory);
+  }
+
+  void write(void* to, const void* from, std::size_t bytes) override {
+    transfer(to, from, bytes, cudaMemcpyHostToDevice);
+    // `from` is pageable, so it is staged before the call returns.
+  }
+
+  void read(void* to, const void* from, std::size_t bytes) override {
+    transfer(to, from, bytes, cudaMemcpyDeviceToHost);
+    wait();
+  }
+
+  void copy(void* to, const void* from, std::size_t bytes) override {
+    transfer(to, from, bytes, cudaMemcpyDeviceToDevice);
+  }
+
+  void wait() override {
+    use();
+    note(cudaStreamSynchronize(stream_.get()), "running kernels");
+    const auto flagged = static_cast<DeviceError>(*host_flags_);
+    *host_flags_ = 0;
+    if (flagged == DeviceError::index_out_of_range)
+      fail("a kernel was given an index outside of its tensor");
+    if (flagged != DeviceError::none) fail("a kernel flagged error ", static_cast<int>(flagged));
+  }
+
+  bool records() const override { return true; }
+  std::unique_ptr<Graph> record(const std::function<void()>& body) override;
+
+  // --- Host
+
+  int threads() const override { return 1; }
+  Precision precision() const override { return precision_; }
+  void parallel(std::int64_t count, Body body) override {
+    for (std::int64_t i = 0; i < count; ++i) body(i);
+  }
+  void* scratch(std::size_t bytes) override {
+    return (graph_scratch_ ? *graph_scratch_ : scratch_).take(bytes);
+  }
+  void* stream() const override { return graph_scratch_ ? recording_.get() : stream_.get(); }
+  std::int32_t* flags() const override { return device_flags_; }
+
+ protected:
+  void call(Kernel kernel, Call& call) override {
+    use();
+    const ScratchUse scratch(graph_scratch_ ? *graph_scratch_ : scratch_);
+    call.host = this;
+    precision_ = call.precision;
+    kernel(call);
+  }
+
+ private:
+  class Recorded;
+
+  // Every thread has a current GPU of its own. Throws what went wrong before, so that nobody takes
+  // what is in memory for results.
+  void use() {
+    if (!broken_.empty()) fail(broken_);
+    check(cudaSetDevice(number_), "using GPU ", number_);
+  }
+
+  void transfer(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
+    use();
+    note(cudaMemcpyAsync(to, from, bytes, kind, stream_.get()), "copying ", bytes, " bytes");
+  }
+
+  // CUDA does not recover from what goes wrong on the device.
+  template <class... Pieces>
+  void note(cudaError_t status, const Pieces&... doing) {
+    try {
+      check(status, doing...);
+    } catch (const std::runtime_error& error) {
+      broken_ = std::string("the GPU failed and cannot be used by this process any more: ") +
+                error.what();
+      throw std::runtime_error(broken_);
+    }
+  }
+
+  int number_;
+  std::string broken_;
+  Stream stream_, recording_;
+  std::unique_ptr<std::int32_t, FreeHost> host_flags_;
+  std::int32_t* device_flags_ = nullptr;
+  Scratch scratch_{*this};
+  Scratch* graph_scratch_ = nullptr;  // while recording
+  Precision precision_ = Precision::float32;
+};
+
+class Gpu::Recorded final : public Graph {
+ public:
+  explicit Recorded(Gpu& gpu) : gpu_(gpu), scratch_(gpu, true) {}
+
+  void launch() override {
+    gpu_.use();
+    gpu_.note(cudaGraphLaunch(exec_.get(), gpu_.stream_.get()), "starting a graph");
+  }
+
+  Gpu& gpu_;
+  Scratch scratch_;
+  Exec exec_;
+};
+
+std::unique_ptr<Graph> Gpu::record(const std::function<void()>& body) {
+  use();
+  auto recorded = std::make_unique<Recorded>(*this);
+  graph_scratch_ = &recorded->scratch_;
+  struct Stop {
+    Gpu& gpu;
+    ~Stop() { gpu.graph_scratch_ = nullptr; }
+  } const stop{*this};
+  // Relaxed: kernels' scratch is allocated meanwhile, and other threads allocate and write.
+  check(cudaStreamBeginCapture(recording_.get(), cudaStreamCaptureModeRelaxed), "recording");
+  cudaGraph_t raw = nullptr;
+  try {
+    body();
+  } catch (...) {
+    cudaStreamEndCapture(recording_.get(), &raw);
+    if (raw) cudaGraphDestroy(raw);
+    (void)cudaGetLastError();
+    throw;
+  }
+  check(cudaStreamEndCapture(recording_.get(), &raw), "recording");
+  const std::unique_ptr<std::remove_pointer_t<cudaGraph_t>, DestroyGraph> graph(raw);
+  cudaGraphExec_t exec = nullptr;
+  check(cudaGraphInstantiate(&exec, raw, 0), "making a graph");
+  recorded->exec_.reset(exec);
+  return recorded;
+}
+
+}  // namespace
+}  // namespace rareface::cuda
+
+extern "C" __attribute__((visibility("default"))) std::unique_ptr<rareface::Device>
+rareface_open_device(int number) {
+  return std::make_unique<rareface::cuda::Gpu>(number);
+}
