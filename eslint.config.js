@@ -46,7 +46,7 @@ const roomRules = rooms.flatMap((row, level) =>
 );
 
 export default defineConfig(
-  globalIgnores(['dist/', 'build/', 'build-*/', 'runs/', '.cache/', '.tensorflow/', 'bench/results/']),
+  globalIgnores(['dist/', 'build/', 'build-*/', 'runs/', '.cache/', '.tensorflow/', '.cuda/', 'bench/results/']),
   js.configs.recommended,
   {
     files: ['**/*.ts'],

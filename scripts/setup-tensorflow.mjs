@@ -5,18 +5,13 @@ import { parseArgs } from 'node:util';
 import { root } from './addon/record.mjs';
 import { compileBinding, runOfficialInstaller } from './tensorflow/binding.mjs';
 import { checkEngine } from './tensorflow/check.mjs';
-import { installPackage, installProject, SetupError } from './tensorflow/npm.mjs';
-import {
-  describe,
-  megabytes,
-  partialFolder,
-  readRecord,
-  sizesOf,
-  tensorflowFolder,
-  writeRecord,
-} from './tensorflow/places.mjs';
-import { cacheFolder } from './tensorflow/pip.mjs';
-import { fetchWheel, installCuda, unpackWheel } from './tensorflow/wheel.mjs';
+import { installCuda, unpackWheel } from './tensorflow/libraries.mjs';
+import { installPackage, installProject } from './tensorflow/npm.mjs';
+import { describe, tensorflowFolder } from './tensorflow/places.mjs';
+import { megabytes, partialFolder, readRecord, sizesOf, writeRecord } from './wheels/folders.mjs';
+import { cacheFolder } from './wheels/pip.mjs';
+import { SetupError } from './wheels/setup-error.mjs';
+import { fetchWheel } from './wheels/wheel.mjs';
 
 const help = `Sets up TensorFlow as an engine: npm run train:native -- --engine tfjs-node (or tfjs-node-gpu).
 

@@ -42,25 +42,40 @@ function runLogged(script, args, { log, env = {}, cwd = root }) {
   );
 }
 
-/** CMake refuses a cache made by another generator or for another folder: start anew then. */
-function dropForeignCache(output, generator) {
+/** CMake refuses a cache made by another generator, another nvcc or for another folder: start anew then. */
+function dropForeignCache(output, generator, nvcc) {
   const cache = join(output, 'CMakeCache.txt');
   if (!existsSync(cache)) return;
   const text = readFileSync(cache, 'utf8');
   const value = (name) => new RegExp(`^${name}:[A-Z]+=(.*)$`, 'm').exec(text)?.[1];
   const home = value('CMAKE_HOME_DIRECTORY');
-  if (value('CMAKE_GENERATOR') === generator && home !== undefined && join(home, '/') === root) return;
+  const sameNvcc = nvcc === undefined || [undefined, nvcc].includes(value('CMAKE_CUDA_COMPILER'));
+  if (value('CMAKE_GENERATOR') === generator && sameNvcc && home !== undefined && join(home, '/') === root) return;
   rmSync(cache);
   rmSync(join(output, 'CMakeFiles'), { recursive: true, force: true });
 }
 
-/** @param settings further CMake settings, e.g. { RAREFACE_SANITIZE: 'thread' } */
-export function buildWithCmake({ output, isas, tools, settings = {} }) {
+/** CMake's settings for kernels for GPUs. @param toolkit as findToolkit gives it, or undefined for none */
+function cudaSettings(toolkit) {
+  if (!toolkit) return { RAREFACE_CUDA: 'OFF' };
+  const { RAREFACE_CUDA_ARCHITECTURES } = process.env; // CMake's form: 90-real;90-virtual
+  return {
+    ...{ RAREFACE_CUDA: 'ON', CMAKE_CUDA_COMPILER: toolkit.nvcc },
+    ...(RAREFACE_CUDA_ARCHITECTURES ? { RAREFACE_CUDA_ARCHITECTURES } : {}),
+  };
+}
+
+/**
+ * @param toolkit of CUDA, where there are to be kernels for GPUs
+ * @param settings further CMake settings, e.g. { RAREFACE_SANITIZE: 'thread' }
+ */
+export function buildWithCmake({ output, isas, tools, toolkit, settings = {} }) {
   const generator = tools.ninja ? 'Ninja' : 'Unix Makefiles';
   const jobs = availableParallelism();
-  console.log(`rareface: building the native addon (CMake, ${generator}, ${jobs} jobs)...`);
-  const defined = Object.entries({ RAREFACE_ISAS: isas.join(';'), ...settings });
-  dropForeignCache(output, generator);
+  const cuda = toolkit ? `, CUDA ${toolkit.release}` : '';
+  console.log(`rareface: building the native addon (CMake, ${generator}${cuda}, ${jobs} jobs)...`);
+  const defined = Object.entries({ RAREFACE_ISAS: isas.join(';'), ...cudaSettings(toolkit), ...settings });
+  dropForeignCache(output, generator, toolkit?.nvcc);
   // Not cmake-js's `compile`: it keeps the settings of an earlier build, and starts all over after
   // an error.
   const settled = ['--out', output, '--generator', generator, '--parallel', String(jobs)].concat(

@@ -47,21 +47,21 @@ export function wantedIsas(list) {
 /** A hash over every file that the addon is compiled from. */
 function hashSources() {
   const hash = createHash('sha256');
-  const folders = ['native/addon', 'native/cpu', 'native/runtime'];
-  const files = folders.flatMap((folder) =>
-    readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
-      .filter((entry) => entry.isFile() && /\.(cc|h)$/.test(entry.name))
-      .map((entry) => join(entry.parentPath ?? entry.path, entry.name)),
-  );
+  const files = readdirSync(join(root, 'native'), { recursive: true, withFileTypes: true })
+    .filter((entry) => entry.isFile() && /\.(cc|cu|h|txt)$/.test(entry.name))
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
   for (const file of [...files.sort(), join(root, 'CMakeLists.txt'), join(root, 'binding.gyp')]) {
     hash.update(file.slice(root.length)).update('\0').update(readFileSync(file)).update('\0');
   }
   return hash.digest('hex');
 }
 
-/** The record of an addon built now for these instruction sets. */
-export function expectedRecord(isas) {
-  return { platform: process.platform, arch: process.arch, napi: napiVersion, isas, sources: hashSources() };
+/**
+ * The record of an addon built now for these instruction sets.
+ * @param cuda the release of CUDA that compiles kernels for GPUs, if any does
+ */
+export function expectedRecord(isas, cuda) {
+  return { platform: process.platform, arch: process.arch, napi: napiVersion, isas, cuda, sources: hashSources() };
 }
 
 export function readRecord(folder) {
@@ -83,6 +83,7 @@ export function staleReason(record, expected) {
     if (record[key] !== expected[key]) return `it was built for ${key} ${record[key]}, not ${expected[key]}`;
   if (record.sources !== expected.sources) return 'the native sources have changed since';
   const lacking = expected.isas.filter((isa) => !record.isas?.includes(isa));
+  if (expected.cuda && !record.cuda) lacking.push('GPUs');
   return lacking.length > 0 ? `it has no kernels for ${lacking.join(', ')}` : undefined;
 }
 

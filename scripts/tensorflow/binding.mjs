@@ -4,7 +4,7 @@ import { mkdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { findTools, installCommand } from '../addon/tools.mjs';
-import { SetupError } from './npm.mjs';
+import { SetupError } from '../wheels/setup-error.mjs';
 
 /** As the package's binding.gyp has it, against libtensorflow and headers in its `deps`. */
 export function compileBinding(packageFolder) {

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { root } from '../addon/record.mjs';
-import { SetupError } from './npm.mjs';
+import { SetupError } from '../wheels/setup-error.mjs';
 
 const engines = { cpu: 'tfjs-node', gpu: 'tfjs-node-gpu' };
 

@@ -2,9 +2,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-
-/** A set-up that failed; the message is for the user. */
-export class SetupError extends Error {}
+import { SetupError } from '../wheels/setup-error.mjs';
 
 /** The release of tfjs that the project is built on: backends must be of the same. */
 const tfjsVersion = '4.22.0';

@@ -77,7 +77,7 @@ describe('the wheel', () => {
     );
     await chmod(python, 0o755);
     const code = `import(process.argv[1]).then(async ({ fetchWheel }) => console.log(JSON.stringify(await fetchWheel('tensorflow-cpu', '9.9.9', () => {}))))`;
-    const { stdout, stderr } = run(['-e', code, at('tensorflow/wheel.mjs')], { PYTHON: python });
+    const { stdout, stderr } = run(['-e', code, at('wheels/wheel.mjs')], { PYTHON: python });
     expect(stderr).toBe('');
     const calls = (await readFile(join(folder, 'calls'), 'utf8')).trim().split('\n');
     return { wheel: JSON.parse(stdout) as { file: string; sha256: string; bytes: number }, calls };

@@ -172,11 +172,11 @@ const cudaFolder = (): string => {
 const cudaLibrary = (): string => join(cudaFolder(), 'libonnxruntime_providers_cuda.so');
 
 function cudaMissing(cause: string): UserError {
-  const { version } = createRequire(import.meta.url)('onnxruntime-node/package.json') as { version: string };
+  const remedy = existsSync(cudaLibrary())
+    ? "It needs an NVIDIA driver (580 or newer), and in LD_LIBRARY_PATH CUDA 13's libraries and cuDNN 9"
+    : 'npm run setup:cuda -- --onnxruntime brings it';
   return new UserError(
-    `onnxruntime's CUDA provider is not available: ${firstLine(cause)}. It needs an NVIDIA driver, and ` +
-      'libonnxruntime_providers_cuda.so and libonnxruntime_providers_shared.so of the Python package ' +
-      `onnxruntime-gpu ${version} in ${cudaFolder()}. Or run with --provider cpu.`,
+    `onnxruntime's CUDA provider is not available: ${firstLine(cause)}. ${remedy}. Or run with --provider cpu.`,
   );
 }
 

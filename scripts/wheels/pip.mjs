@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
-import { SetupError } from './npm.mjs';
+import { SetupError } from './setup-error.mjs';
 
 export const python = process.env.PYTHON ?? 'python3';
 
@@ -40,7 +40,7 @@ function findPip() {
   }
   if (answers(python, '-m', 'pip', '--version')) return python;
   throw new SetupError(
-    `pip, which downloads TensorFlow's wheel, was not found. Install it and try again:\n\n    apt-get install -y python3-pip\n`,
+    `pip, which downloads what is set up, was not found. Install it and try again:\n\n    apt-get install -y python3-pip\n`,
   );
 }
 

@@ -1,4 +1,4 @@
-// TensorFlow's Python wheels: downloaded, kept, checked and unpacked.
+// Python wheels: downloaded, checked and kept.
 import { createHash } from 'node:crypto';
 import {
   createReadStream,
@@ -9,22 +9,13 @@ import {
   renameSync,
   rmSync,
   statSync,
-  symlinkSync,
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { SetupError } from './npm.mjs';
-import { cacheFolder, pip, python, run } from './pip.mjs';
-import { megabytes, partialFolder } from './places.mjs';
-
-/** Checksums of the wheels of the default versions; pip compares the others with its index alone. */
-const knownSums = {
-  'tensorflow_cpu-2.15.1-cp311-cp311-manylinux_2_17_x86_64.manylinux2014_x86_64.whl':
-    '54660c074d7241a503e81edfd9f5ef5af88f64051b72e2945f26318c790f2d26',
-  'tensorflow-2.21.0-cp311-cp311-manylinux_2_27_x86_64.whl':
-    '9056fbc9ba04235810b71ae6cbd958a196e8804fb53bbcffbf3e23b56155f124',
-};
+import { knownSums } from './checksums.mjs';
+import { megabytes, partialFolder } from './folders.mjs';
+import { cacheFolder, pip } from './pip.mjs';
+import { SetupError } from './setup-error.mjs';
 
 async function sha256(file) {
   const hash = createHash('sha256');
@@ -73,25 +64,4 @@ async function download(cache, name, version, say) {
   } finally {
     rmSync(partial, { recursive: true, force: true });
   }
-}
-
-/** libtensorflow and the headers of its C API into `deps` of tfjs-node's folder. */
-export function unpackWheel(wheel, packageFolder) {
-  const deps = join(packageFolder, 'deps');
-  const failed = run(python, [fileURLToPath(new URL('unpack.py', import.meta.url)), wheel, deps]);
-  if (failed) throw new SetupError(`${wheel} could not be unpacked (${failed}).`);
-  // What the linker looks for.
-  for (const [link, library] of [
-    ['libtensorflow.so', 'libtensorflow_cc.so.2'],
-    ['libtensorflow_framework.so', 'libtensorflow_framework.so.2'],
-  ])
-    symlinkSync(library, join(deps, 'lib', link));
-}
-
-/** CUDA's and cuDNN's libraries where libtensorflow looks for them: `nvidia` beside its own folder. */
-export function installCuda(packageFolder) {
-  const deps = join(packageFolder, 'deps');
-  const requirements = readFileSync(join(deps, 'cuda-requirements.txt'), 'utf8').split('\n').filter(Boolean);
-  if (requirements.length === 0) throw new SetupError('this wheel names no CUDA packages: leave --cuda out.');
-  pip('install', ['--target', deps], requirements);
 }
