@@ -97,7 +97,7 @@ if (failed && toolkit && options.cuda === 'auto') {
   if (!failed)
     console.log(
       `rareface: without kernels for GPUs, which CUDA ${toolkit.release} (${toolkit.nvcc}) did not compile; ` +
-        `npm run setup:cuda tries again. ${withCuda.split('\n')[0]}`,
+        `npm run setup:cuda tries again. It said:\n${withCuda.split('\n').slice(2, 6).join('\n')}`,
     );
 }
 if (failed) fail(failed);
