@@ -5,18 +5,13 @@
 #include <algorithm>
 #include <cstdint>
 
-#include "../runtime/kernel.h"
+#include "../arguments/call.h"
 
 namespace rareface::cpu {
 
 // Elements a task: enough to hide what waking the pool costs.
 constexpr std::int64_t kCheapGrain = 32768;  // a load, an operation and a store each
 constexpr std::int64_t kCostlyGrain = 8192;  // tens of operations each
-
-constexpr std::int64_t ceil_div(std::int64_t a, std::int64_t b) { return (a + b - 1) / b; }
-constexpr std::int64_t round_up(std::int64_t n, std::int64_t unit) {
-  return ceil_div(n, unit) * unit;
-}
 
 // body(begin, end) over [0, n) in blocks of `grain`, in parallel.
 template <class F>
@@ -34,18 +29,6 @@ void for_blocks(const Call& call, std::int64_t n, std::int64_t grain, F&& body) 
 template <class F>
 void for_rows(const Call& call, std::int64_t rows, std::int64_t row, std::int64_t grain, F&& body) {
   for_blocks(call, rows, std::max<std::int64_t>(1, grain / std::max<std::int64_t>(1, row)), body);
-}
-
-inline std::int64_t product(const std::int64_t* dims, int from, int to) {
-  std::int64_t n = 1;
-  for (int i = from; i < to; ++i) n *= dims[i];
-  return n;
-}
-
-inline void require_arity(const Call& call, int inputs, int outputs) {
-  require(call.in_count == inputs && call.out_count == outputs, "takes ", inputs,
-          " inputs and gives ", outputs, " outputs, but got ", call.in_count, " and ",
-          call.out_count);
 }
 
 }  // namespace rareface::cpu

@@ -8,22 +8,10 @@
 
 #include <cstdint>
 
-#include "../runtime/kernel.h"
+#include "../arguments/conv.h"
 #include "epilogue.h"
 
 namespace rareface::cpu {
-
-// Output pixel (oy, ox) reads input pixel (oy * stride_h + ky * dilation_h - pad_top, ...); pixels
-// outside the input count as zero. Pads at the bottom and the right follow from the output's size.
-struct ConvShape {
-  std::int64_t batch = 1;
-  std::int64_t in_height = 0, in_width = 0, in_channels = 0;
-  std::int64_t out_height = 0, out_width = 0, out_channels = 0;
-  std::int64_t filter_height = 1, filter_width = 1;
-  std::int64_t stride_h = 1, stride_w = 1;
-  std::int64_t dilation_h = 1, dilation_w = 1;
-  std::int64_t pad_top = 0, pad_left = 0;
-};
 
 // y = epilogue(conv(x, filter)); x [batch, in_height, in_width, in_channels],
 // y [batch, out_height, out_width, out_channels].

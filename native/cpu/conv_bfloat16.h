@@ -2,16 +2,10 @@
 // gathers and multiplies float32 does the same with them.
 #pragma once
 
+#include "../arguments/precision.h"
 #include "conv_gather.h"
 
 namespace rareface::cpu {
-
-// How the factors of a product over `depth` channels to `cols` of them are rounded. Few channels,
-// which are images and their like, stay float32: there is little to gain, and the most to lose.
-inline Precision product_precision(const Host& host, std::int64_t depth, std::int64_t cols) {
-  constexpr std::int64_t kMinChannels = 8;
-  return depth >= kMinChannels && cols >= kMinChannels ? host.precision() : Precision::float32;
-}
 
 // Elements of two channels.
 Image channel_pairs(const Image& source, Host& host);

@@ -1,5 +1,7 @@
 // Depthwise 2-D convolutions over NHWC images: channel c of the image makes channels
 // c * multiplier .. of the result, each with a filter of its own. Vectors run along the channels.
+#include "../arguments/depthwise.h"
+
 #include "blocks.h"
 #include "epilogue_args.h"
 #include "register.h"
@@ -7,43 +9,9 @@
 namespace rareface::cpu {
 namespace {
 
-// Attributes as in conv_kernels.cc.
-constexpr int kGeometry = 6;
-
-struct Depthwise {
-  std::int64_t batch, in_h, in_w, in_c, out_h, out_w, out_c, filter_h, filter_w, multiplier;
-  std::int64_t stride_h, stride_w, dilation_h, dilation_w, pad_h, pad_w;
-
-  Depthwise(const Call& call, const View& x, const View& filter, const View& y) {
-    for (const View* v : {&x, &filter, &y}) {
-      require(v->rank == 4, "takes tensors of rank 4");
-      require(v->dtype == DType::float32, "takes float32 only");
-    }
-    batch = x.dims[0], in_h = x.dims[1], in_w = x.dims[2], in_c = x.dims[3];
-    out_h = y.dims[1], out_w = y.dims[2], out_c = y.dims[3];
-    filter_h = filter.dims[0], filter_w = filter.dims[1], multiplier = filter.dims[3];
-    stride_h = call.attr_int(0), stride_w = call.attr_int(1);
-    dilation_h = call.attr_int(2), dilation_w = call.attr_int(3);
-    pad_h = call.attr_int(4), pad_w = call.attr_int(5);
-    require(y.dims[0] == batch, "batch sizes differ");
-    require(filter.dims[2] == in_c && out_c == in_c * multiplier, "the filter's channels ",
-            filter.dims[2], " x ", multiplier, " do not fit ", in_c, " -> ", out_c);
-    require(stride_h > 0 && stride_w > 0 && dilation_h > 0 && dilation_w > 0,
-            "strides and dilations must be positive");
-  }
-
-  std::int64_t x_at(std::int64_t n, std::int64_t y, std::int64_t x) const {
-    return ((n * in_h + y) * in_w + x) * in_c;
-  }
-  std::int64_t y_at(std::int64_t n, std::int64_t y, std::int64_t x) const {
-    return ((n * out_h + y) * out_w + x) * out_c;
-  }
-  std::int64_t in_row(std::int64_t oy, std::int64_t ky) const {
-    return oy * stride_h + ky * dilation_h - pad_h;
-  }
-  std::int64_t in_col(std::int64_t ox, std::int64_t kx) const {
-    return ox * stride_w + kx * dilation_w - pad_w;
-  }
+struct Depthwise : DepthwiseShape {
+  Depthwise(const Call& call, const View& x, const View& filter, const View& y)
+      : DepthwiseShape(depthwise_shape(call, x, filter, y)) {}
 
   // The image's values for channels c..c+count of the result.
   Vec spread(const float* x, std::int64_t c, std::int64_t count) const {
@@ -89,11 +57,11 @@ void depthwise(const Call& call) {
   forward(call, Depthwise(call, call.in[0], call.in[1], call.out[0]), {});
 }
 
-// (x, filter, [bias], [prelu]) -> y; further attributes: see epilogue_args.h
+// (x, filter, [bias], [prelu]) -> y; further attributes: see arguments/epilogue.h
 void fused_depthwise(const Call& call) {
   require(call.in_count >= 2 && call.out_count == 1, "takes an image, a filter and options");
   const Depthwise d(call, call.in[0], call.in[1], call.out[0]);
-  forward(call, d, epilogue_of(call, 2, kGeometry, d.out_c));
+  forward(call, d, epilogue_of(call, 2, kConvAttrs, d.out_c));
 }
 
 // (dy, filter) -> dx
@@ -102,12 +70,6 @@ void backprop_input(const Call& call) {
   const Depthwise d(call, call.out[0], call.in[1], call.in[0]);
   const float *dy = call.in[0].f32(), *filter = call.in[1].f32();
   float* dx = call.out[0].f32_out();
-  // The result's position that reads input position `i` at filter position `k`, or -1.
-  const auto reader = [](std::int64_t i, std::int64_t k, std::int64_t dilation, std::int64_t pad,
-                         std::int64_t stride, std::int64_t size) {
-    const std::int64_t at = i + pad - k * dilation;
-    return at >= 0 && at % stride == 0 && at / stride < size ? at / stride : std::int64_t{-1};
-  };
   const std::int64_t row_size = d.in_w * d.out_c * d.filter_h * d.filter_w;
   for_rows(call, d.batch * d.in_h, row_size, kCheapGrain, [&](std::int64_t from, std::int64_t to) {
     for (std::int64_t pixel = from * d.in_w; pixel < to * d.in_w; ++pixel) {
@@ -115,11 +77,10 @@ void backprop_input(const Call& call) {
       float* out = dx + pixel * d.in_c;
       std::fill_n(out, d.in_c, 0.0f);
       for (std::int64_t ky = 0; ky < d.filter_h; ++ky) {
-        const std::int64_t oy = reader(iy, ky, d.dilation_h, d.pad_h, d.stride_h, d.out_h);
+        const std::int64_t oy = d.out_row(iy, ky);
         if (oy < 0) continue;
         for (std::int64_t kx = 0; kx < d.filter_w; ++kx) {
-          const std::int64_t ox =
-              reader(pixel % d.in_w, kx, d.dilation_w, d.pad_w, d.stride_w, d.out_w);
+          const std::int64_t ox = d.out_col(pixel % d.in_w, kx);
           if (ox < 0) continue;
           const float* g = dy + d.y_at(n, oy, ox);
           const float* w = filter + (ky * d.filter_w + kx) * d.out_c;

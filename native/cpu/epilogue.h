@@ -3,37 +3,10 @@
 
 #include <cstdint>
 
+#include "../arguments/epilogue.h"
 #include "vector_math.h"
 
 namespace rareface::cpu {
-
-// Must match `activations` in ts/backend/kernels/epilogue.ts.
-enum class Activation : std::int32_t {
-  linear = 0,
-  relu = 1,
-  relu6 = 2,
-  elu = 3,
-  leaky_relu = 4,
-  prelu = 5,
-  sigmoid = 6,
-};
-
-// out = residual + scale * activation(product + bias), or the same added to what is in `out`.
-struct Epilogue {
-  const float* bias = nullptr;  // [channels]
-  Activation activation = Activation::linear;
-  float slope = 0.2f;            // of leaky_relu
-  const float* prelu = nullptr;  // [channels], the slopes of prelu
-  float scale = 1.0f;
-  const float* residual = nullptr;   // a tensor of the output's pixels; may be the output itself
-  std::int64_t residual_stride = 0;  // floats from one pixel to the next
-  bool accumulate = false;
-
-  // Whether out = product.
-  bool plain() const {
-    return !bias && activation == Activation::linear && scale == 1.0f && !residual && !accumulate;
-  }
-};
 
 // Comparisons are made so that NaN passes through, as in tfjs.
 inline Vec activate(Vec x, Activation activation, float slope, Vec prelu) {

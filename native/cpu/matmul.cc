@@ -1,4 +1,6 @@
 // Products of stacks of matrices.
+#include "../arguments/matmul.h"
+
 #include "conv_bfloat16.h"
 #include "epilogue_args.h"
 #include "gemm_columns.h"
@@ -48,10 +50,7 @@ Lines line_pairs(const float* a, std::int64_t count, std::int64_t size, Host& ho
   return {data, size};
 }
 
-struct Product {
-  std::int64_t rows, k, cols;
-  bool transpose_a, transpose_b;
-
+struct Product : MatrixProducts {
   // Exact, wrapping as integers do. For the rare product of integers: not blocked.
   void multiply(const std::int32_t* a, const std::int32_t* b, std::int32_t* out, Host& host) const {
     const auto at = [](const std::int32_t* m, std::int64_t i) {
@@ -97,53 +96,15 @@ struct Product {
   }
 };
 
-// The number of the matrix of `v` that broadcasts to matrix `index` of the result.
-std::int64_t matrix_of(const View& v, const View& out, std::int64_t index) {
-  std::int64_t number = 0, stride = 1;
-  for (int i = out.rank - 3; i >= 0; --i) {
-    const std::int64_t at = index % out.dims[i];
-    index /= out.dims[i];
-    const int own = i - (out.rank - v.rank);
-    if (own < 0) continue;
-    if (v.dims[own] != 1) number += at * stride;
-    stride *= v.dims[own];
-  }
-  return number;
-}
-
-void check(const View& v, const View& out, const char* what) {
-  require(v.rank >= 2 && v.rank <= out.rank, what, " has rank ", v.rank);
-  for (int i = 0; i < v.rank - 2; ++i) {
-    const std::int64_t n = out.dims[i + out.rank - v.rank];
-    require(v.dims[i] == n || v.dims[i] == 1, what, " does not broadcast to the result");
-  }
-}
-
-// Attributes: transpose a, transpose b. Stacks broadcast.
+// See arguments/matmul.h.
 void multiply(const Call& call, const Epilogue& epilogue) {
   const View &a = call.in[0], &b = call.in[1], &out = call.out[0];
-  check(a, out, "a");
-  check(b, out, "b");
-  const bool ints = a.dtype == DType::int32;
-  require(ints || a.dtype == DType::float32, "takes float32 or int32");
-  require(a.dtype == b.dtype && a.dtype == out.dtype, "takes one dtype");
-  const bool ta = call.attr(0) != 0.0, tb = call.attr(1) != 0.0;
-  const auto last = [](const View& v, int i) { return v.dims[v.rank - i]; };
-  Product p{last(out, 2), last(a, ta ? 2 : 1), last(out, 1), ta, tb};
-  require(
-      last(a, ta ? 1 : 2) == p.rows && last(b, tb ? 1 : 2) == p.k && last(b, tb ? 2 : 1) == p.cols,
-      "the matrices' sizes do not fit");
-  std::int64_t count = product(out.dims, 0, out.rank - 2);
-  if (!ta && product(b.dims, 0, b.rank - 2) == 1 && a.size() == count * p.rows * p.k) {
-    p.rows *= count;  // one tall product
-    count = std::min<std::int64_t>(count, 1);
-  }
+  const Product p{matrix_products(call)};
   ReusedScratch scratch(*call.host);
-  for (std::int64_t i = 0; i < count; ++i, scratch.rewind()) {
-    const std::int64_t at_a = matrix_of(a, out, i) * p.rows * p.k;
-    const std::int64_t at_b = matrix_of(b, out, i) * p.k * p.cols;
+  for (std::int64_t i = 0; i < p.count; ++i, scratch.rewind()) {
+    const std::int64_t at_a = p.a_at(call, i), at_b = p.b_at(call, i);
     const std::int64_t at_out = i * p.rows * p.cols;
-    if (ints)
+    if (p.ints)
       p.multiply(a.i32() + at_a, b.i32() + at_b, out.i32_out() + at_out, scratch);
     else
       p.multiply(a.f32() + at_a, b.f32() + at_b, out.f32_out() + at_out, epilogue, scratch);
@@ -156,7 +117,7 @@ void batch_matmul(const Call& call) {
   multiply(call, {});
 }
 
-// (a, b, [bias], [prelu]) -> activation(a b + bias); further attributes: see epilogue_args.h
+// (a, b, [bias], [prelu]) -> activation(a b + bias); further attributes: see arguments/epilogue.h
 void fused_matmul(const Call& call) {
   require(call.in_count >= 2 && call.out_count == 1, "takes two matrices and options");
   const View& out = call.out[0];

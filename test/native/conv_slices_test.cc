@@ -6,9 +6,9 @@
 namespace rareface {
 namespace {
 
-using cpu::Activation;
-using cpu::ConvShape;
-using cpu::Epilogue;
+using cpu::conv_filter_grad;
+using cpu::conv_forward;
+using cpu::conv_input_grad;
 using testing::Tensor;
 
 // Channels first..first+count of buffers of `stride` channels.

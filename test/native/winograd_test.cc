@@ -6,8 +6,6 @@
 namespace rareface {
 namespace {
 
-using cpu::ConvShape;
-using cpu::Epilogue;
 using testing::Tensor;
 
 struct Size {
@@ -276,7 +274,7 @@ TEST_P(WinogradTest, TheEpilogueIsAppliedOnce) {
     const auto bias = Tensor::random({size.out}, 4);
     const Pixels residual(p.y.count, size.out, 5);
     const Epilogue epilogue{.bias = bias->view().f32(),
-                            .activation = cpu::Activation::leaky_relu,
+                            .activation = Activation::leaky_relu,
                             .slope = 0.25f,
                             .scale = 0.5f,
                             .residual = residual.data(),

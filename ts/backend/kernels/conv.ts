@@ -36,7 +36,7 @@ function geometry(shape: number[], filterShape: number[], attrs: ConvAttrs, dept
   );
 }
 
-/** The native attributes (native/cpu/conv_kernels.cc, depthwise.cc). */
+/** The native attributes (native/arguments/conv.h). */
 const attributesOf = (info: backend_util.Conv2DInfo): number[] => [
   ...[info.strideHeight, info.strideWidth, info.dilationHeight, info.dilationWidth],
   ...[info.padInfo.top, info.padInfo.left],

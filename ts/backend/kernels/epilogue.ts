@@ -2,7 +2,7 @@ import type { backend_util } from '@tensorflow/tfjs-core';
 import { type TensorInfo } from '@tensorflow/tfjs-core';
 import type { KernelHost } from '../kernel.js';
 
-/** Must match `Activation` in native/cpu/epilogue.h. */
+/** Must match `Activation` in native/arguments/epilogue.h. */
 const activations = ['linear', 'relu', 'relu6', 'elu', 'leakyrelu', 'prelu', 'sigmoid'] as const;
 
 /** tfjs's names -> kernels of one tensor. */
@@ -23,7 +23,7 @@ export interface Fused {
 }
 
 /**
- * Runs a native kernel that takes an epilogue (native/cpu/epilogue_args.h). A bias or slopes that
+ * Runs a native kernel that takes an epilogue (native/arguments/epilogue.h). A bias or slopes that
  * are not one value per channel, which tfjs allows, are applied by kernels of their own.
  */
 export function runFused(
