@@ -9,9 +9,7 @@
 #define __host__
 #define __shared__ static  // one block runs at a time in a process
 #define __forceinline__ inline __attribute__((always_inline))
-#define __noinline__ __attribute__((noinline))
 #define __launch_bounds__(...)
-#define __align__(bytes) __attribute__((aligned(bytes)))
 
 #define RAREFACE_VECTOR_TYPES(T, name)                               \
   struct alignas(2 * sizeof(T)) name##2 { T x, y; };                 \

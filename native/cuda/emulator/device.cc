@@ -1,0 +1,125 @@
+// What the one device is, and what a launch may ask of it.
+#include <cstring>
+#include <map>
+#include <mutex>
+#include <utility>
+
+#include "block.h"
+#include "device_limits.h"
+#include "errors.h"
+#include "launch.h"
+#include "stream.h"
+
+using emulator::refuse;
+
+namespace {
+
+cudaError_t check_device(int device) {
+  return device == 0 ? cudaSuccess
+                     : refuse(cudaErrorInvalidDevice, "there is no device ", device,
+                              ", only device 0, the emulator");
+}
+
+// How much dynamic shared memory kernels have been granted.
+class Grants {
+ public:
+  void set(const void* kernel, std::size_t bytes) {
+    const std::lock_guard lock(mutex_);
+    bytes_[kernel] = bytes;
+  }
+  std::size_t of(const void* kernel) {
+    const std::lock_guard lock(mutex_);
+    const auto found = bytes_.find(kernel);
+    return found == bytes_.end() ? emulator::kSharedWithoutAsking : found->second;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<const void*, std::size_t> bytes_;
+};
+Grants grants;
+
+cudaError_t check_sizes(const void* kernel, dim3 blocks, dim3 threads, std::size_t shared) {
+  using namespace emulator;
+  const auto within = [](unsigned value, unsigned most) { return value >= 1 && value <= most; };
+  if (!within(blocks.x, kMostBlocksX) || !within(blocks.y, kMostBlocksYZ) ||
+      !within(blocks.z, kMostBlocksYZ))
+    return refuse(cudaErrorInvalidConfiguration, "a grid of ", blocks.x, " x ", blocks.y, " x ",
+                  blocks.z, " blocks: it takes 1 to ", kMostBlocksX, " x ", kMostBlocksYZ, " x ",
+                  kMostBlocksYZ);
+  if (!within(threads.x, kMostThreads) || !within(threads.y, kMostThreads) ||
+      !within(threads.z, kMostThreadsZ) || threads.x * threads.y * threads.z > kMostThreads)
+    return refuse(cudaErrorInvalidConfiguration, "a block of ", threads.x, " x ", threads.y, " x ",
+                  threads.z, " threads: it takes 1 to ", kMostThreads, " in all, ", kMostThreadsZ,
+                  " along z");
+  const std::size_t granted = grants.of(kernel);
+  if (shared > granted)
+    return refuse(cudaErrorInvalidValue, shared, " bytes of dynamic shared memory: the kernel has ",
+                  granted, ", more (up to ", kMostShared, ") by cudaFuncSetAttribute");
+  return cudaSuccess;
+}
+
+}  // namespace
+
+void emulator::launch(const void* kernel, dim3 blocks, dim3 threads, std::size_t shared,
+                      cudaStream_t stream, std::function<void()> body) {
+  if (check_sizes(kernel, blocks, threads, shared) != cudaSuccess) return;
+  enqueue(stream, [=, body = std::move(body)] {
+    Fault fault = run_grid(blocks, threads, shared, body);
+    return fault.error == cudaSuccess ? cudaSuccess : refuse(fault.error, std::move(fault.cause));
+  });
+}
+
+cudaError_t cudaFuncSetAttribute(const void* kernel, cudaFuncAttribute attribute, int value) {
+  if (attribute != cudaFuncAttributeMaxDynamicSharedMemorySize || value < 0 ||
+      static_cast<std::size_t>(value) > emulator::kMostShared)
+    return refuse(cudaErrorInvalidValue, value, " bytes of dynamic shared memory: a block takes ",
+                  emulator::kMostShared);
+  grants.set(kernel, static_cast<std::size_t>(value));
+  return cudaSuccess;
+}
+
+cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* kernel) {
+  *attributes = {};
+  attributes->maxThreadsPerBlock = emulator::kMostThreads;
+  attributes->ptxVersion = attributes->binaryVersion = 90;
+  attributes->maxDynamicSharedSizeBytes = static_cast<int>(grants.of(kernel));
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceCount(int* count) {
+  *count = 1;
+  return cudaSuccess;
+}
+cudaError_t cudaSetDevice(int device) { return check_device(device); }
+cudaError_t cudaGetDevice(int* device) {
+  *device = 0;
+  return cudaSuccess;
+}
+cudaError_t cudaDriverGetVersion(int* version) { return cudaRuntimeGetVersion(version); }
+cudaError_t cudaRuntimeGetVersion(int* version) {
+  *version = 12080;
+  return cudaSuccess;
+}
+
+cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
+  using namespace emulator;
+  if (const cudaError_t error = check_device(device)) return error;
+  *properties = {};
+  std::strcpy(properties->name, "CUDA emulator");
+  properties->totalGlobalMem = kMemory;
+  properties->sharedMemPerBlock = kSharedWithoutAsking;
+  properties->sharedMemPerBlockOptin = kMostShared;
+  properties->sharedMemPerMultiprocessor = kMostShared + 1024;
+  properties->regsPerBlock = 65536;
+  properties->warpSize = kWarp;
+  properties->maxThreadsPerBlock = kMostThreads;
+  properties->maxThreadsDim[0] = properties->maxThreadsDim[1] = kMostThreads;
+  properties->maxThreadsDim[2] = kMostThreadsZ;
+  properties->maxGridSize[0] = kMostBlocksX;
+  properties->maxGridSize[1] = properties->maxGridSize[2] = kMostBlocksYZ;
+  properties->major = 9;
+  properties->multiProcessorCount = 8;
+  properties->canMapHostMemory = 1;
+  return cudaSuccess;
+}
