@@ -22,11 +22,11 @@ const require = createRequire(import.meta.url);
 /** A build that failed; the message is for the user and carries the compiler's words. */
 export class BuildError extends Error {}
 
-/** Runs a node script with its output in a log, of which a failure prints the end. */
-function runLogged(script, args, { log, env = {}, cwd = root }) {
+/** Runs a command with its output in a log, of which a failure prints the end. */
+function runLogged(command, args, { log, env = {}, cwd = root }) {
   mkdirSync(dirname(log), { recursive: true });
   const file = openSync(log, 'w');
-  const run = spawnSync(process.execPath, [script, ...args], {
+  const run = spawnSync(command, args, {
     cwd,
     env: { ...process.env, ...env },
     stdio: ['ignore', file, file],
@@ -82,8 +82,26 @@ export function buildWithCmake({ output, isas, tools, toolkit, settings = {} }) 
     defined.map(([name, value]) => `--CD${name}=${value}`),
   );
   const cmakeJs = require.resolve('cmake-js/bin/cmake-js');
-  runLogged(cmakeJs, ['configure', ...settled], { log: join(output, 'configure.log') });
-  runLogged(cmakeJs, ['build', ...settled], { log: join(output, 'build.log') });
+  for (const step of ['configure', 'build'])
+    runLogged(process.execPath, [cmakeJs, step, ...settled], { log: join(output, `${step}.log`) });
+}
+
+/** Compiles the CUDA kernels for the CPU, into `folder`. */
+export function buildEmulator({ output, folder, tools }) {
+  const generator = tools.ninja ? 'Ninja' : 'Unix Makefiles';
+  const jobs = availableParallelism();
+  console.log(`rareface: building the CUDA kernels for the CPU (CMake, ${generator}, ${jobs} jobs)...`);
+  dropForeignCache(output, generator);
+  const settings = {
+    CMAKE_BUILD_TYPE: 'Release',
+    CMAKE_LIBRARY_OUTPUT_DIRECTORY: folder,
+    RAREFACE_CUDA: 'OFF',
+    RAREFACE_CUDA_EMULATOR: 'ON',
+  };
+  const defined = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`);
+  runLogged('cmake', ['-S', root, '-B', output, '-G', generator, ...defined], { log: join(output, 'configure.log') });
+  const target = ['--target', 'rareface-cuda-emulated', '--parallel', String(jobs)];
+  runLogged('cmake', ['--build', output, ...target], { log: join(output, 'build.log') });
 }
 
 /**
@@ -121,8 +139,8 @@ export function buildWithGyp({ output }) {
   for (const name of ['binding.gyp', 'native', 'package.json']) symlinkSync(join(root, name), join(work, name));
   const nodeDir = makeNodeDir(join(output, 'node'));
   runLogged(
-    nodeGyp(),
-    ['rebuild', '--release', '--jobs', String(jobs), '--nodedir', nodeDir, '--force-process-config'],
+    process.execPath,
+    [nodeGyp(), 'rebuild', '--release', '--jobs', String(jobs), '--nodedir', nodeDir, '--force-process-config'],
     {
       log: join(output, 'build.log'),
       cwd: work,

@@ -44,12 +44,13 @@ export function wantedIsas(list) {
   return named;
 }
 
-/** A hash over every file that the addon is compiled from. */
-function hashSources() {
+/** A hash over the sources whose names hold, and what says how they are built. */
+function hashSources(holds) {
   const hash = createHash('sha256');
   const files = readdirSync(join(root, 'native'), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && /\.(cc|cu|h|txt)$/.test(entry.name))
-    .map((entry) => join(entry.parentPath ?? entry.path, entry.name));
+    .map((entry) => join(entry.parentPath ?? entry.path, entry.name))
+    .filter((file) => holds(file.slice(root.length)));
   for (const file of [...files.sort(), join(root, 'CMakeLists.txt'), join(root, 'binding.gyp')]) {
     hash.update(file.slice(root.length)).update('\0').update(readFileSync(file)).update('\0');
   }
@@ -61,19 +62,26 @@ function hashSources() {
  * @param cuda the release of CUDA that compiles kernels for GPUs, if any does
  */
 export function expectedRecord(isas, cuda) {
-  return { platform: process.platform, arch: process.arch, napi: napiVersion, isas, cuda, sources: hashSources() };
+  const sources = hashSources((file) => !file.startsWith('native/cuda/emulator/'));
+  return { platform: process.platform, arch: process.arch, napi: napiVersion, isas, cuda, sources };
 }
 
-export function readRecord(folder) {
+/** The record of the CUDA kernels built now for the CPU. */
+export function emulatorRecord() {
+  const sources = hashSources((file) => !/^native\/(addon|cpu|tensorflow)\//.test(file));
+  return { platform: process.platform, arch: process.arch, isas: [], sources };
+}
+
+export function readRecord(folder, name = 'addon.json') {
   try {
-    return JSON.parse(readFileSync(join(folder, 'addon.json'), 'utf8'));
+    return JSON.parse(readFileSync(join(folder, name), 'utf8'));
   } catch {
     return undefined;
   }
 }
 
-export function writeRecord(folder, record) {
-  writeFileSync(join(folder, 'addon.json'), `${JSON.stringify(record, null, 2)}\n`);
+export function writeRecord(folder, record, name = 'addon.json') {
+  writeFileSync(join(folder, name), `${JSON.stringify(record, null, 2)}\n`);
 }
 
 /** Why a record does not meet what is expected; undefined when it does. */

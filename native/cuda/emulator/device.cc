@@ -118,8 +118,26 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->maxThreadsDim[2] = kMostThreadsZ;
   properties->maxGridSize[0] = kMostBlocksX;
   properties->maxGridSize[1] = properties->maxGridSize[2] = kMostBlocksYZ;
-  properties->major = 9;
-  properties->multiProcessorCount = 8;
+  properties->major = kMajor;
+  properties->minor = kMinor;
+  properties->multiProcessorCount = kMultiprocessors;
   properties->canMapHostMemory = 1;
   return cudaSuccess;
+}
+
+cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int device) {
+  using namespace emulator;
+  if (const cudaError_t error = check_device(device)) return error;
+  switch (attribute) {
+    case cudaDevAttrMultiProcessorCount:
+      *value = kMultiprocessors;
+      return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMajor:
+      *value = kMajor;
+      return cudaSuccess;
+    case cudaDevAttrComputeCapabilityMinor:
+      *value = kMinor;
+      return cudaSuccess;
+  }
+  return refuse(cudaErrorInvalidValue, "there is no device attribute ", attribute);
 }
