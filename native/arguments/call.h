@@ -24,4 +24,13 @@ inline void require_arity(const Call& call, int inputs, int outputs) {
           call.out_count);
 }
 
+inline void require_floats(const View& view, std::int64_t size, const char* what) {
+  require(view.dtype == DType::float32 && view.size() == size, what, " must be ", size, " floats");
+}
+
+// Uninitialised, until the kernel returns.
+inline float* scratch_floats(Host& host, std::int64_t count) {
+  return static_cast<float*>(host.scratch(static_cast<std::size_t>(count) * sizeof(float)));
+}
+
 }  // namespace rareface

@@ -4,26 +4,21 @@
 // channel, which are added up in the order of the blocks, in double precision.
 #include <cmath>
 
+#include "../arguments/batch_norm.h"
 #include "blocks.h"
 #include "register.h"
 
 namespace rareface::cpu {
 namespace {
 
-struct Sizes {
-  std::int64_t rows, channels, rows_a_block, blocks;
-};
+struct Sizes : BatchNormSizes {
+  std::int64_t rows_a_block, blocks;
 
-Sizes sizes_of(const Call& call) {
-  for (int i = 0; i < call.in_count; ++i)
-    require(call.in[i].dtype == DType::float32, "takes float32 only");
-  const View& x = call.in[0];
-  require(x.rank >= 1 && x.size() > 0, "takes at least one row of one channel");
-  const std::int64_t channels = x.dims[x.rank - 1];
-  const std::int64_t rows = x.size() / channels;
-  const std::int64_t rows_a_block = std::max<std::int64_t>(1, kCheapGrain / channels);
-  return {rows, channels, rows_a_block, ceil_div(rows, rows_a_block)};
-}
+  explicit Sizes(const BatchNormSizes& s)
+      : BatchNormSizes(s),
+        rows_a_block(std::max<std::int64_t>(1, kCheapGrain / channels)),
+        blocks(ceil_div(rows, rows_a_block)) {}
+};
 
 // body(block, first row, end row) over all blocks, in parallel.
 template <class F>
@@ -58,14 +53,8 @@ void block_moments(const float* x, std::int64_t count, std::int64_t channels, fl
   }
 }
 
-// Inputs: x [..., C], scale [C], offset [C]. Outputs: y like x, mean [C] and 1 / deviation [C].
-// Attributes: epsilon, whether y is cut off at 0 (relu).
 void batch_norm_train(const Call& call) {
-  require_arity(call, 3, 3);
-  const Sizes s = sizes_of(call);
-  for (int i : {1, 2}) require(call.in[i].size() == s.channels, "a parameter is not of size C");
-  require(call.out[0].size() == call.in[0].size(), "y is not as large as x");
-  for (int i : {1, 2}) require(call.out[i].size() == s.channels, "a statistic is not of size C");
+  const Sizes s(batch_norm_train_sizes(call));
   const float* x = call.in[0].f32();
   const float* scale = call.in[1].f32();
   const float* offset = call.in[2].f32();
@@ -76,8 +65,7 @@ void batch_norm_train(const Call& call) {
   const bool relu = call.attr(1) != 0;
   const std::int64_t channels = s.channels;
 
-  auto* partial = static_cast<float*>(
-      call.host->scratch(static_cast<std::size_t>((s.blocks + 1) * channels) * 2 * sizeof(float)));
+  float* partial = scratch_floats(*call.host, (s.blocks + 1) * channels * 2);
   for_row_blocks(call, s, [&](std::int64_t block, std::int64_t begin, std::int64_t end) {
     float* sums = partial + block * 2 * channels;
     block_moments(x + begin * channels, end - begin, channels, sums, sums + channels);
@@ -122,15 +110,8 @@ void batch_norm_train(const Call& call) {
   });
 }
 
-// Inputs: x, dy, scale, mean, 1 / deviation, y (read for relu alone). Outputs: dx, dscale,
-// doffset. Attribute: whether y was cut off at 0.
 void batch_norm_train_grad(const Call& call) {
-  require_arity(call, 6, 3);
-  const Sizes s = sizes_of(call);
-  for (int i : {1, 5}) require(call.in[i].size() == call.in[0].size(), "sizes differ");
-  for (int i : {2, 3, 4}) require(call.in[i].size() == s.channels, "a parameter is not of size C");
-  require(call.out[0].size() == call.in[0].size(), "dx is not as large as x");
-  for (int i : {1, 2}) require(call.out[i].size() == s.channels, "a gradient is not of size C");
+  const Sizes s(batch_norm_train_grad_sizes(call));
   const float* x = call.in[0].f32();
   const float* dy = call.in[1].f32();
   const float* scale = call.in[2].f32();
@@ -143,8 +124,7 @@ void batch_norm_train_grad(const Call& call) {
   const bool relu = call.attr(0) != 0;
   const std::int64_t channels = s.channels;
 
-  auto* partial = static_cast<float*>(
-      call.host->scratch(static_cast<std::size_t>((s.blocks + 2) * channels) * 2 * sizeof(float)));
+  float* partial = scratch_floats(*call.host, (s.blocks + 2) * channels * 2);
   for_row_blocks(call, s, [&](std::int64_t block, std::int64_t begin, std::int64_t end) {
     float* sums = partial + block * 2 * channels;
     float* products = sums + channels;

@@ -1,11 +1,11 @@
 #include "conv.h"
 
+#include "../runtime/reused_scratch.h"
 #include "conv_bfloat16.h"
 #include "conv_gather.h"
 #include "conv_taps.h"
 #include "conv_winograd.h"
 #include "gemm_dot.h"
-#include "reused_scratch.h"
 
 namespace rareface::cpu {
 namespace {

@@ -7,33 +7,10 @@
 
 #include <cstdint>
 
-#include "../runtime/kernel.h"
+#include "../arguments/instance_norm.h"
 #include "epilogue.h"
 
 namespace rareface::cpu {
-
-// The statistics are those of each channel of each sample, over its pixels.
-struct NormShape {
-  std::int64_t batch = 1, pixels = 0, channels = 0;
-};
-
-// linear, relu or leaky_relu of (x - mean) / sqrt(variance + epsilon).
-struct Norm {
-  Activation activation = Activation::linear;
-  float slope = 0.2f;  // of leaky_relu
-  double epsilon = 1e-5;
-};
-
-// What else the forward pass may give.
-struct NormExtras {
-  // 1 / sqrt(variance + epsilon): sample n's channels from inverse + n * inverse_stride.
-  float* inverse = nullptr;
-  std::int64_t inverse_stride = 0;
-  // sum = residual + alpha * y, both dense.
-  float* sum = nullptr;
-  const float* residual = nullptr;
-  float alpha = 1.0f;
-};
 
 // y may be x.
 void instance_norm(const NormShape& shape, const Norm& norm, const float* x, std::int64_t x_stride,

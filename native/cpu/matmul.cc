@@ -1,12 +1,12 @@
 // Products of stacks of matrices.
 #include "../arguments/matmul.h"
 
+#include "../runtime/reused_scratch.h"
 #include "conv_bfloat16.h"
 #include "epilogue_args.h"
 #include "gemm_columns.h"
 #include "gemm_dot.h"
 #include "register.h"
-#include "reused_scratch.h"
 
 namespace rareface::cpu {
 namespace {

@@ -3,99 +3,17 @@
 //
 // The forward pass keeps what the gradient wants: every activation, and at each tap the gradient
 // that the loss has there. Weights are constants: no gradient of theirs is formed.
+#include "../arguments/perceptual_loss.h"
+
 #include <vector>
 
+#include "../runtime/reused_scratch.h"
 #include "blocks.h"
 #include "conv.h"
 #include "register.h"
-#include "reused_scratch.h"
 
 namespace rareface::cpu {
 namespace {
-
-struct Tap {
-  int conv;
-  bool activated;
-};
-
-// Attributes of both kernels: number of convolutions, number of taps, whether the target is given
-// as features, for each convolution whether a 2x2 max pooling comes before it, for each tap its
-// convolution and whether it is behind the relu. Nothing follows the last tapped convolution.
-struct Stack {
-  int convs, taps;
-  bool cached;
-  std::vector<bool> pooled;
-  std::vector<Tap> tap;
-  int kept;  // convolutions whose activations are kept: all, or all but a last one tapped before
-
-  explicit Stack(const Call& call)
-      : convs(static_cast<int>(call.attr_int(0))),
-        taps(static_cast<int>(call.attr_int(1))),
-        cached(call.attr(2) != 0) {
-    for (int i = 0; i < convs; ++i) pooled.push_back(call.attr(3 + i) != 0);
-    int last = -1, last_activated = -1;
-    for (int t = 0; t < taps; ++t) {
-      const int conv = static_cast<int>(call.attr_int(3 + convs + 2 * t));
-      const bool activated = call.attr(4 + convs + 2 * t) != 0;
-      require(conv >= 0 && conv < convs, "no convolution has the number ", conv);
-      tap.push_back({conv, activated});
-      last = std::max(last, conv);
-      if (activated) last_activated = std::max(last_activated, conv);
-    }
-    require(taps > 0 && last == convs - 1, "the last convolution must be tapped");
-    kept = last_activated == last ? convs : convs - 1;
-  }
-};
-
-// Sizes of one convolution's input and output, of one image.
-struct Layer {
-  std::int64_t height, width, inputs, outputs;  // height and width of both
-  bool pooled;                                  // the input comes from a pooling
-
-  std::int64_t in_size() const { return height * width * inputs; }
-  std::int64_t out_size() const { return height * width * outputs; }
-  ConvShape conv(std::int64_t batch) const {
-    return {.batch = batch,
-            .in_height = height,
-            .in_width = width,
-            .in_channels = inputs,
-            .out_height = height,
-            .out_width = width,
-            .out_channels = outputs,
-            .filter_height = 3,
-            .filter_width = 3,
-            .pad_top = 1,
-            .pad_left = 1};
-  }
-};
-
-// Filter i is the call's input first_filter + i * step.
-std::vector<Layer> layers_of(const Call& call, const Stack& stack, const View& image,
-                             int first_filter, int step) {
-  require(image.rank == 4 && image.dtype == DType::float32, "takes a float32 tensor of rank 4");
-  std::vector<Layer> layers;
-  std::int64_t height = image.dims[1], width = image.dims[2], channels = image.dims[3];
-  for (int i = 0; i < stack.convs; ++i) {
-    const View& filter = call.in[first_filter + i * step];
-    const bool pooled = stack.pooled[static_cast<std::size_t>(i)];
-    if (pooled) height /= 2, width /= 2;
-    require(height > 0 && width > 0, "the images are too small for so many poolings");
-    require(filter.rank == 4 && filter.dtype == DType::float32 && filter.dims[0] == 3 &&
-                filter.dims[1] == 3 && filter.dims[2] == channels,
-            "filter ", i, " must be [3,3,", channels, ",outputs]");
-    layers.push_back({height, width, channels, filter.dims[3], pooled});
-    channels = filter.dims[3];
-  }
-  return layers;
-}
-
-void require_size(const View& view, std::int64_t size, const char* what) {
-  require(view.dtype == DType::float32 && view.size() == size, what, " must be ", size, " floats");
-}
-
-float* floats(const Call& call, std::int64_t count) {
-  return static_cast<float*>(call.host->scratch(static_cast<std::size_t>(count) * sizeof(float)));
-}
 
 // Whether the first of two pixels stays the largest: the first of equal ones does, and NaN.
 inline bool stays(float best, float next) { return best >= next || best != best; }
@@ -170,58 +88,37 @@ double distance(const Call& call, std::int64_t size, const float* x, const float
   return total;
 }
 
-// Inputs: images x, the target (images like x, or one tensor of features for each tap), then for
-// each convolution its filter and bias. Outputs: the loss, a seed for each tap, the activations
-// that are kept, of x's images first and of the target's behind them.
 void perceptual_loss(const Call& call) {
-  const Stack stack(call);
+  const PerceptualLossArguments a(call);
+  const FeatureStack& stack = a.stack;
   const View& x = call.in[0];
-  const int targets = stack.cached ? stack.taps : 1;
-  require_arity(call, 1 + targets + 2 * stack.convs, 1 + stack.taps + stack.kept);
-  const std::vector<Layer> layers = layers_of(call, stack, x, 1 + targets, 2);
-  const std::int64_t images = x.dims[0], batch = stack.cached ? images : 2 * images;
-  require(images > 0, "takes at least one image");
-  require_size(call.out[0], 1, "the loss");
-
   const float* input = x.f32();
   if (!stack.cached) {
-    require_size(call.in[1], x.size(), "the target");
-    float* joined = floats(call, 2 * x.size());
+    float* joined = scratch_floats(*call.host, 2 * x.size());
     std::copy_n(x.f32(), x.size(), joined);
     std::copy_n(call.in[1].f32(), x.size(), joined + x.size());
     input = joined;
   }
-  std::int64_t largest_in = 0, largest_out = 0;
-  for (const Layer& layer : layers) {
-    if (layer.pooled) largest_in = std::max(largest_in, layer.in_size());
-    largest_out = std::max(largest_out, layer.out_size());
-  }
-  float* pooled = floats(call, batch * largest_in);
-  float* before = floats(call, batch * largest_out);  // the relu
+  float* pooled = scratch_floats(*call.host, a.batch * a.largest_pooled);
+  float* before = scratch_floats(*call.host, a.batch * a.largest_out);  // the relu
   ReusedScratch scratch(*call.host);
   double loss = 0;
   std::int64_t height = x.dims[1], width = x.dims[2];
   for (int i = 0; i < stack.convs; ++i, scratch.rewind()) {
-    const Layer& layer = layers[static_cast<std::size_t>(i)];
-    const View& bias = call.in[2 + targets + 2 * i];
-    require_size(bias, layer.outputs, "a bias");
+    const FeatureLayer& layer = a.layer(i);
     if (layer.pooled) {
-      max_pool(call, batch, height, width, layer.inputs, input, pooled);
+      max_pool(call, a.batch, height, width, layer.inputs, input, pooled);
       input = pooled;
     }
     height = layer.height;
     width = layer.width;
-    const std::int64_t size = batch * layer.out_size();
-    float* after = nullptr;
-    if (i < stack.kept) {
-      require_size(call.out[1 + stack.taps + i], size, "activations");
-      after = call.out[1 + stack.taps + i].f32_out();
-    }
-    bool plain = false;  // wanted without relu
-    for (const Tap& tap : stack.tap) plain |= tap.conv == i && !tap.activated;
-    conv_forward(layer.conv(batch), input, layer.inputs, call.in[1 + targets + 2 * i].f32(),
+    const std::int64_t size = a.batch * layer.out_size();
+    float* after = i < stack.kept ? call.out[a.first_kept + i].f32_out() : nullptr;
+    const bool plain = stack.plain(i);
+    conv_forward(layer.conv(a.batch), input, layer.inputs, a.filter(call, i).f32(),
                  plain ? before : after, layer.outputs,
-                 {.bias = bias.f32(), .activation = plain ? Activation::linear : Activation::relu},
+                 {.bias = a.bias(call, i).f32(),
+                  .activation = plain ? Activation::linear : Activation::relu},
                  scratch);
     if (plain && after)
       for_blocks(call, size, kCheapGrain, [&](std::int64_t begin, std::int64_t end) {
@@ -229,56 +126,35 @@ void perceptual_loss(const Call& call) {
         for (std::int64_t k = begin; k < end; ++k) after[k] = before[k] < 0 ? 0 : before[k];
       });
     for (int t = 0; t < stack.taps; ++t) {
-      const Tap& tap = stack.tap[static_cast<std::size_t>(t)];
-      if (tap.conv != i) continue;
-      const std::int64_t features = images * layer.out_size();
-      const float* found = tap.activated ? after : before;
-      if (stack.cached) require_size(call.in[1 + t], features, "the target's features");
-      require_size(call.out[1 + t], features, "a seed");
-      const double share = 1.0 / static_cast<double>(features * stack.taps);
-      loss += share * distance(call, features, found,
-                               stack.cached ? call.in[1 + t].f32() : found + features,
-                               static_cast<float>(share), call.out[1 + t].f32_out());
+      if (a.tap(t).conv != i) continue;
+      const float* found = a.tap(t).activated ? after : before;
+      const float* wanted = stack.cached ? call.in[1 + t].f32() : found + a.features(t);
+      loss += a.share(t) * distance(call, a.features(t), found, wanted,
+                                    static_cast<float>(a.share(t)), call.out[1 + t].f32_out());
     }
     input = after;
   }
   call.out[0].f32_out()[0] = static_cast<float>(loss);
 }
 
-// Inputs: dy of the loss, the filters, the seeds, the activations. Output: dx.
 void perceptual_loss_grad(const Call& call) {
-  const Stack stack(call);
-  require_arity(call, 1 + stack.convs + stack.taps + stack.kept, 1);
+  const PerceptualLossGradArguments a(call);
+  const FeatureStack& stack = a.stack;
   const View& dx = call.out[0];
-  require_size(call.in[0], 1, "dy");
-  const std::vector<Layer> layers = layers_of(call, stack, dx, 1, 1);
-  const std::int64_t images = dx.dims[0];
-  std::int64_t largest_in = 0, largest_out = 0;
-  for (const Layer& layer : layers) {
-    largest_in = std::max(largest_in, layer.in_size());
-    largest_out = std::max(largest_out, layer.out_size());
-  }
-  float* incoming = floats(call, images * largest_in);  // the gradient by convolution i + 1's input
-  float* own = floats(call, images * largest_out);      // the gradient by what convolution i gives
+  // The gradient by convolution i + 1's input, and that by what convolution i gives.
+  float* incoming = scratch_floats(*call.host, a.images * a.largest_in);
+  float* own = scratch_floats(*call.host, a.images * a.largest_out);
   ReusedScratch scratch(*call.host);
   for (int i = stack.convs - 1; i >= 0; --i, scratch.rewind()) {
-    const Layer& layer = layers[static_cast<std::size_t>(i)];
-    const Layer* next = i + 1 < stack.convs ? &layers[static_cast<std::size_t>(i) + 1] : nullptr;
-    const float* result = nullptr;
-    if (i < stack.kept) {
-      const View& view = call.in[1 + stack.convs + stack.taps + i];
-      require(view.size() >= images * layer.out_size(), "activations are missing");
-      result = view.f32();
-    }
-    for (int t = 0; t < stack.taps; ++t)
-      if (stack.tap[static_cast<std::size_t>(t)].conv == i)
-        require_size(call.in[1 + stack.convs + t], images * layer.out_size(), "a seed");
+    const FeatureLayer& layer = a.layer(i);
+    const FeatureLayer* next = i + 1 < stack.convs ? &a.layer(i + 1) : nullptr;
+    const float* result = a.result(call, i);
 
     // Two rows at a time, as the pooling takes them.
     const std::int64_t channels = layer.outputs, row = layer.width * channels;
     const std::int64_t pairs = ceil_div(layer.height, 2);
     for_rows(
-        call, images * pairs, 2 * row, kCheapGrain, [&](std::int64_t first, std::int64_t last) {
+        call, a.images * pairs, 2 * row, kCheapGrain, [&](std::int64_t first, std::int64_t last) {
           for (std::int64_t p = first; p < last; ++p) {
             const std::int64_t y = p % pairs * 2;
             const std::int64_t begin = (p / pairs * layer.height + y) * row;
@@ -298,9 +174,8 @@ void perceptual_loss_grad(const Call& call) {
               }
             const auto add_seeds = [&](bool activated) {
               for (int t = 0; t < stack.taps; ++t) {
-                const Tap& tap = stack.tap[static_cast<std::size_t>(t)];
-                if (tap.conv != i || tap.activated != activated) continue;
-                const float* seed = call.in[1 + stack.convs + t].f32();
+                if (a.tap(t).conv != i || a.tap(t).activated != activated) continue;
+                const float* seed = a.seed(call, t);
 #pragma omp simd
                 for (std::int64_t k = begin; k < end; ++k) own[k] += seed[k];
               }
@@ -316,7 +191,7 @@ void perceptual_loss_grad(const Call& call) {
     // All of it is linear in dy: the last step multiplies.
     Epilogue epilogue;
     if (i == 0) epilogue.scale = call.in[0].f32()[0];
-    conv_input_grad(layer.conv(images), own, layer.outputs, call.in[1 + i].f32(),
+    conv_input_grad(layer.conv(a.images), own, layer.outputs, a.filter(call, i).f32(),
                     i == 0 ? dx.f32_out() : incoming, layer.inputs, epilogue, scratch);
   }
 }

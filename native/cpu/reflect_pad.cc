@@ -1,32 +1,15 @@
 // Reflection padding of height and width, and its gradient: each is the other's gradient.
+#include "../arguments/reflect_pad.h"
+
 #include "blocks.h"
 #include "register.h"
 
 namespace rareface::cpu {
 namespace {
 
-struct Sizes {
-  std::int64_t batch, height, width, channels, pad, padded_height, padded_width;
-};
-
-Sizes sizes_of(const Call& call, const View& image, const View& padded) {
-  require_arity(call, 1, 1);
-  require(image.rank == 4 && padded.rank == 4, "takes tensors of rank 4");
-  require(image.dtype == DType::float32 && padded.dtype == DType::float32, "takes float32 only");
-  const std::int64_t pad = call.attr_int(0);
-  const Sizes s{image.dims[0], image.dims[1],  image.dims[2], image.dims[3],
-                pad,           padded.dims[1], padded.dims[2]};
-  require(pad >= 0 && pad < s.height && pad < s.width, "a pad of ", pad,
-          " must be less than height and width");
-  require(padded.dims[0] == s.batch && padded.dims[3] == s.channels &&
-              s.padded_height == s.height + 2 * pad && s.padded_width == s.width + 2 * pad,
-          "the padded image's size is wrong");
-  return s;
-}
-
 // x -> y [N, H + 2 pad, W + 2 pad, C]; attribute: pad.
 void reflect_pad(const Call& call) {
-  const Sizes s = sizes_of(call, call.in[0], call.out[0]);
+  const ReflectPadSizes s = reflect_pad_sizes(call, call.in[0], call.out[0]);
   const float* x = call.in[0].f32();
   float* y = call.out[0].f32_out();
   const std::int64_t c = s.channels, row = s.padded_width * c;
@@ -54,7 +37,7 @@ void add_to(float* sum, const float* x, std::int64_t count) {
 
 // dy [N, H + 2 pad, W + 2 pad, C] -> dx: every pixel gathers from where it was copied to.
 void reflect_pad_grad(const Call& call) {
-  const Sizes s = sizes_of(call, call.out[0], call.in[0]);
+  const ReflectPadSizes s = reflect_pad_sizes(call, call.out[0], call.in[0]);
   const float* dy = call.in[0].f32();
   float* dx = call.out[0].f32_out();
   const std::int64_t c = s.channels, row = s.width * c;

@@ -1,11 +1,13 @@
-// Scratch that a kernel takes again and again for like products, one after the other.
+// Scratch that a kernel takes again and again for like products, one after the other: on a GPU,
+// too, where they run in the order of the stream.
 #pragma once
 
+#include <cstddef>
 #include <vector>
 
-#include "../runtime/kernel.h"
+#include "kernel.h"
 
-namespace rareface::cpu {
+namespace rareface {
 
 class ReusedScratch final : public Host {
  public:
@@ -13,6 +15,8 @@ class ReusedScratch final : public Host {
   int threads() const override { return host_.threads(); }
   Precision precision() const override { return host_.precision(); }
   void parallel(std::int64_t count, Body body) override { host_.parallel(count, body); }
+  void* stream() const override { return host_.stream(); }
+  std::int32_t* flags() const override { return host_.flags(); }
   void* scratch(std::size_t bytes) override {
     if (next_ == blocks_.size()) blocks_.push_back({});
     Block& block = blocks_[next_++];
@@ -32,4 +36,4 @@ class ReusedScratch final : public Host {
   std::size_t next_ = 0;
 };
 
-}  // namespace rareface::cpu
+}  // namespace rareface
