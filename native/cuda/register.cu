@@ -4,5 +4,8 @@
 extern "C" __attribute__((visibility("default"))) void rareface_register(
     rareface::KernelTable* table) {
   using namespace rareface::cuda;
-  (void)table;
+  register_adam(*table);
+  register_batch_norm(*table);
+  register_instance_norm(*table);
+  register_reflect_pad(*table);
 }

@@ -3,4 +3,11 @@
 
 #include "../runtime/kernel.h"
 
-namespace rareface::cuda {}  // namespace rareface::cuda
+namespace rareface::cuda {
+
+void register_adam(KernelTable& table);
+void register_batch_norm(KernelTable& table);
+void register_instance_norm(KernelTable& table);
+void register_reflect_pad(KernelTable& table);
+
+}  // namespace rareface::cuda
