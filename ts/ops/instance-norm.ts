@@ -90,7 +90,7 @@ function instanceNormSecondGrad(
   return [byX as Tensor4D, (gate ? tf.mul(byG, gate) : byG) as Tensor4D];
 }
 
-/** Must match `Activation` in native/cpu/epilogue.h. */
+/** Must match `Activation` in native/arguments/epilogue.h. */
 const activations = { linear: 0, relu: 1, leakyRelu: 4 } as const;
 
 const kernels = ['InstanceNorm', 'InstanceNormGrad'].map((name) =>
