@@ -20,9 +20,14 @@ const { values: options, positionals } = parseArgs({
 });
 
 const variants = {
-  none: { folder: 'build-native-tests', sanitizers: '', isas: wantedIsas('all') },
-  address: { folder: 'build-asan', sanitizers: 'address,undefined', isas: [wantedIsas('')[0], 'portable'] },
-  thread: { folder: 'build-tsan', sanitizers: 'thread', isas: ['portable'] },
+  none: { folder: 'build-native-tests', sanitizers: '', emulator: 'ON', isas: wantedIsas('all') },
+  address: {
+    folder: 'build-asan',
+    sanitizers: 'address,undefined',
+    emulator: 'ON',
+    isas: [wantedIsas('')[0], 'portable'],
+  },
+  thread: { folder: 'build-tsan', sanitizers: 'thread', emulator: 'OFF', isas: ['portable'] },
 };
 const variant = variants[options.sanitize ?? 'none'];
 
@@ -46,7 +51,11 @@ if (!existsSync('/usr/include/gtest/gtest.h') && !process.env.GTest_DIR && !proc
 
 const output = join(root, variant.folder);
 try {
-  const settings = { RAREFACE_NATIVE_TESTS: 'ON', RAREFACE_SANITIZE: variant.sanitizers };
+  const settings = {
+    RAREFACE_NATIVE_TESTS: 'ON',
+    RAREFACE_SANITIZE: variant.sanitizers,
+    RAREFACE_CUDA_EMULATOR: variant.emulator,
+  };
   buildWithCmake({ output, isas: [...new Set(variant.isas)], tools, settings });
 } catch (error) {
   if (!(error instanceof BuildError)) throw error;

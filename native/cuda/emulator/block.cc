@@ -280,20 +280,20 @@ void Block::meet(unsigned mask, const Exchange& exchange, void* data) {
     throw Fault{cudaErrorLaunchFailure, text("lane ", lane(), " calls ", named(exchange, mask),
                                              ", which it is not one of")};
   Warp& own = warp();
-  std::size_t i = own.meetings.size();
-  for (std::size_t j = 0; j < own.meetings.size(); ++j) {
-    const Meeting& open = own.meetings[j];
-    if ((open.mask & mask) == 0) continue;
-    if (open.mask != mask || open.exchange != &exchange)
+  std::size_t i = 0;
+  while (i < own.meetings.size() &&
+         (own.meetings[i].mask != mask || own.meetings[i].exchange != &exchange))
+    ++i;
+  if (i == own.meetings.size()) own.meetings.push_back({mask, 0, &exchange, {}});
+  const unsigned arrived = own.meetings[i].arrived | bit;
+  for (const Meeting& other : own.meetings)
+    if (&other != &own.meetings[i] && (other.mask & arrived) != 0 && (mask & other.arrived) != 0)
       throw Fault{cudaErrorLaunchFailure,
                   text("comes to ", named(exchange, mask), ", while lanes of its warp wait in ",
-                       named(*open.exchange, open.mask))};
-    i = j;
-  }
-  if (i == own.meetings.size()) own.meetings.push_back({mask, 0, &exchange, {}});
+                       named(*other.exchange, other.mask))};
   Meeting& meeting = own.meetings[i];
   meeting.data[lane()] = data;
-  meeting.arrived |= bit;
+  meeting.arrived = arrived;
   if ((mask & own.there & ~meeting.arrived) == 0) return act(own, i);
   wait(State::in_exchange);
 }
@@ -318,8 +318,9 @@ std::string Block::stuck() const {
         exchanges =
             text(meeting.exchange->name, " of the lanes 0x", std::hex, meeting.mask,
                  ", to which 0x", meeting.mask & warp.there & ~meeting.arrived, " do not come");
-  return text("divergent barrier: ", at_barrier_, " threads wait at __syncthreads and ",
-              size() - ended_ - at_barrier_, " in ", exchanges, "; none can go on");
+  const int others = size() - ended_ - at_barrier_;
+  return text(at_barrier_ > 0 ? "divergent barrier: " : "", at_barrier_,
+              " threads wait at __syncthreads and ", others, " in ", exchanges, "; none can go on");
 }
 
 }  // namespace

@@ -1,0 +1,198 @@
+// The CUDA emulator: tensor cores, copies to shared memory, and what fresh memory holds.
+#include <bit>
+#include <cmath>
+#include <limits>
+#include <random>
+
+#include "cuda/emulator/intrinsics.h"
+#include "emulator.h"
+
+namespace emulator::testing {
+namespace {
+
+using rareface::cuda::commit_copies;
+using rareface::cuda::copy_async;
+using rareface::cuda::mma_bf16;
+using rareface::cuda::mma_tf32;
+using rareface::cuda::pack_bf16;
+using rareface::cuda::shared_memory;
+using rareface::cuda::to_tf32;
+using rareface::cuda::wait_copies;
+
+float bf16(float x) { return std::bit_cast<float>(pack_bf16(x, 0) << 16); }
+float tf32(float x) { return std::bit_cast<float>(to_tf32(x)); }
+
+TEST(Emulator, Tf32RoundsToNearestTiesAway) {
+  constexpr float kStep = 1.0f / 1024;
+  EXPECT_EQ(tf32(1 + kStep), 1 + kStep);
+  EXPECT_EQ(tf32(1 + 0.5f * kStep), 1 + kStep);
+  EXPECT_EQ(tf32(-1 - 1.5f * kStep), -1 - 2 * kStep);
+  EXPECT_EQ(tf32(1 + 0.49f * kStep), 1);
+  EXPECT_EQ(tf32(-0.0f), 0);
+  const float infinite = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(tf32(infinite), infinite);
+  EXPECT_EQ(tf32(std::numeric_limits<float>::max()), infinite);
+  EXPECT_TRUE(std::isnan(tf32(NAN)));
+}
+
+TEST(Emulator, Bf16RoundsToNearestTiesToEven) {
+  constexpr float kStep = 1.0f / 128;
+  EXPECT_EQ(bf16(1 + 0.5f * kStep), 1);
+  EXPECT_EQ(bf16(1 + 1.5f * kStep), 1 + 2 * kStep);
+  EXPECT_EQ(bf16(-1 - 0.51f * kStep), -1 - kStep);
+  EXPECT_EQ(bf16(std::numeric_limits<float>::max()), std::numeric_limits<float>::infinity());
+  EXPECT_TRUE(std::isnan(bf16(NAN)));
+  EXPECT_EQ(pack_bf16(1, -2), 0xc0003f80u);
+}
+
+// a: 16 x K, b: K x 8, d: 16 x 8, row-major; fragments by the tables of the PTX manual.
+__global__ void multiply_tf32(const float* a, const float* b, float* d) {
+  const unsigned group = threadIdx.x / 4, in_group = threadIdx.x % 4;
+  std::uint32_t fa[4], fb[2];
+  float fd[4];
+  for (unsigned i = 0; i < 4; ++i) {
+    const unsigned row = i == 0 || i == 2 ? group : group + 8;
+    const unsigned column = i < 2 ? in_group : in_group + 4;
+    fa[i] = to_tf32(a[row * 8 + column]);
+    fd[i] = d[(i < 2 ? group : group + 8) * 8 + in_group * 2 + (i & 1)];
+  }
+  for (unsigned i = 0; i < 2; ++i) fb[i] = to_tf32(b[(in_group + 4 * i) * 8 + group]);
+  mma_tf32(fd, fa, fb);
+  for (unsigned i = 0; i < 4; ++i)
+    d[(i < 2 ? group : group + 8) * 8 + in_group * 2 + (i & 1)] = fd[i];
+}
+
+__global__ void multiply_bf16(const float* a, const float* b, float* d) {
+  const unsigned group = threadIdx.x / 4, in_group = threadIdx.x % 4;
+  std::uint32_t fa[4], fb[2];
+  float fd[4];
+  for (unsigned i = 0; i < 8; i += 2) {
+    const unsigned row = i < 2 || (i >= 4 && i < 6) ? group : group + 8;
+    const unsigned column = in_group * 2 + (i >= 4 ? 8 : 0);
+    fa[i / 2] = pack_bf16(a[row * 16 + column], a[row * 16 + column + 1]);
+  }
+  for (unsigned i = 0; i < 4; i += 2) {
+    const unsigned row = in_group * 2 + (i >= 2 ? 8 : 0);
+    fb[i / 2] = pack_bf16(b[row * 8 + group], b[(row + 1) * 8 + group]);
+  }
+  for (unsigned i = 0; i < 4; ++i)
+    fd[i] = d[(i < 2 ? group : group + 8) * 8 + in_group * 2 + (i & 1)];
+  mma_bf16(fd, fa, fb);
+  for (unsigned i = 0; i < 4; ++i)
+    d[(i < 2 ? group : group + 8) * 8 + in_group * 2 + (i & 1)] = fd[i];
+}
+
+TEST(Emulator, TensorCoresMultiplyRoundedFactorsExactly) {
+  std::mt19937 engine(1);
+  std::normal_distribution<float> normal;
+  for (const bool half : {false, true}) {
+    const int depth = half ? 16 : 8;
+    Buffer<float> a(static_cast<std::size_t>(16 * depth)), b(static_cast<std::size_t>(depth * 8)),
+        d(128);
+    std::vector<float> expected;
+    for (int i = 0; i < 16 * depth; ++i) a[i] = normal(engine);
+    for (int i = 0; i < depth * 8; ++i) b[i] = normal(engine);
+    for (int i = 0; i < 128; ++i) d[i] = normal(engine);
+    for (int row = 0; row < 16; ++row)
+      for (int column = 0; column < 8; ++column) {
+        float sum = d[row * 8 + column];
+        for (int k = 0; k < depth; ++k) {
+          const float x = a[row * depth + k], y = b[k * 8 + column];
+          sum += half ? bf16(x) * bf16(y) : tf32(x) * tf32(y);
+        }
+        expected.push_back(sum);
+      }
+    EXPECT_EQ(run({1, 32}, half ? multiply_bf16 : multiply_tf32, a, b, d), "");
+    EXPECT_EQ(d.values(), expected);
+  }
+}
+
+__global__ void multiply_unrounded(float* d) {
+  float fd[4]{};
+  const std::uint32_t a[4]{0x3f801fffu, 0, 0, 0}, b[2]{0x3f800000u, 0};
+  mma_tf32(fd, a, b);
+  d[threadIdx.x] = fd[0];
+}
+
+TEST(Emulator, TensorCoresCutOffWhatTf32DoesNotHold) {
+  Buffer<float> d(32);
+  EXPECT_EQ(run({1, 32}, multiply_unrounded, d), "");
+  EXPECT_EQ(d[0], 4);
+  expect_says(run({1, 31}, multiply_unrounded, d), {"mma without all lanes"});
+}
+
+// --- copies
+
+__global__ void stage(const float* in, float* out, int groups_to_wait_for) {
+  auto* tile = shared_memory<float>();
+  float* own = tile + 12 * threadIdx.x;
+  for (int i = 0; i < 12; ++i) own[i] = 7;
+  copy_async<16>(own, in, 16);
+  commit_copies();
+  copy_async<4>(own + 4, in + 4, 4);
+  copy_async<4>(own + 5, in + 5, 0);
+  commit_copies();
+  copy_async<16>(own + 8, in + 8, 16);  // of no group
+  if (groups_to_wait_for == 1) wait_copies<1>();
+  if (groups_to_wait_for == 2) wait_copies<0>();
+  for (int i = 0; i < 12; ++i) out[i] = own[i];
+}
+
+TEST(Emulator, CopiesArriveWhenTheyAreWaitedFor) {
+  const Buffer<float> in{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
+  const auto staged = [&](int waits) {
+    Buffer<float> out(12);
+    EXPECT_EQ(run({1, 2, 96}, stage, in, out, waits), "");
+    auto values = out.values();
+    for (float& value : values)
+      if (std::isnan(value)) value = -1;
+    return values;
+  };
+  using Values = std::vector<float>;
+  EXPECT_EQ(staged(0), (Values{-1, -1, -1, -1, -1, -1, 7, 7, -1, -1, -1, -1}));
+  EXPECT_EQ(staged(1), (Values{1, 2, 3, 4, -1, -1, 7, 7, -1, -1, -1, -1}));
+  EXPECT_EQ(staged(2), (Values{1, 2, 3, 4, 5, 0, 7, 7, -1, -1, -1, -1}));
+}
+
+__global__ void copy_misaligned(const float* in, int to, int from) {
+  copy_async<16>(shared_memory<float>() + to, in + from, 16);
+}
+__global__ void copy_a_part(const float* in) { copy_async<16>(shared_memory<float>(), in, 8); }
+
+TEST(Emulator, RefusesCopiesThatAGpuCannotDo) {
+  const Buffer<float> in(8);
+  EXPECT_EQ(run({1, 1, 64}, copy_misaligned, in, 4, 4), "");
+  expect_says(run({1, 1, 64}, copy_misaligned, in, 1, 0), {"cudaErrorMisalignedAddress"});
+  expect_says(run({1, 1, 64}, copy_misaligned, in, 0, 2), {"cudaErrorMisalignedAddress"});
+  expect_says(run({1, 1, 64}, copy_a_part, in), {"reads 0 of them or all, not 8"});
+}
+
+// --- fresh memory
+
+__global__ void look_and_write(float* out) {
+  auto* tile = shared_memory<float>();
+  out[blockIdx.x * blockDim.x + threadIdx.x] = tile[threadIdx.x];
+  tile[threadIdx.x] = 1;
+}
+
+TEST(Emulator, FreshMemoryHoldsNaNs) {
+  const Buffer<float> fresh(100);
+  for (const float value : fresh.values()) EXPECT_TRUE(std::isnan(value));
+  const Buffer<float> seen(3 * 8);
+  EXPECT_EQ(run({3, 8, 32}, look_and_write, seen), "");
+  for (const float value : seen.values()) EXPECT_TRUE(std::isnan(value));
+}
+
+#if defined(__SANITIZE_ADDRESS__)
+__global__ void write_at(float* data, int at) { data[at] = 1; }
+__global__ void write_shared_at(int at) { shared_memory<float>()[at] = 1; }
+
+TEST(EmulatorDeathTest, AddressSanitizerSeesWhatLeavesABlock) {
+  const Buffer<float> data(5);
+  EXPECT_DEATH(run({}, write_at, data, 5), "heap-buffer-overflow");
+  EXPECT_DEATH(run({1, 1, 20}, write_shared_at, 5), "heap-buffer-overflow");
+}
+#endif
+
+}  // namespace
+}  // namespace emulator::testing
