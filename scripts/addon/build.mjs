@@ -58,10 +58,10 @@ function dropForeignCache(output, generator, nvcc) {
 /** CMake's settings for kernels for GPUs. @param toolkit as findToolkit gives it, or undefined for none */
 function cudaSettings(toolkit) {
   if (!toolkit) return { RAREFACE_CUDA: 'OFF' };
-  const { RAREFACE_CUDA_ARCHITECTURES } = process.env; // CMake's form: 90-real;90-virtual
+  const { RAREFACE_CUDA_CODES } = process.env; // CMake's form: sm_90;compute_80
   return {
     ...{ RAREFACE_CUDA: 'ON', CMAKE_CUDA_COMPILER: toolkit.nvcc },
-    ...(RAREFACE_CUDA_ARCHITECTURES ? { RAREFACE_CUDA_ARCHITECTURES } : {}),
+    ...(RAREFACE_CUDA_CODES ? { RAREFACE_CUDA_CODES } : {}),
   };
 }
 

@@ -8,6 +8,7 @@
 #include "device_limits.h"
 #include "errors.h"
 #include "launch.h"
+#include "launch_log.h"
 #include "stream.h"
 
 using emulator::refuse;
@@ -64,6 +65,7 @@ cudaError_t check_sizes(const void* kernel, dim3 blocks, dim3 threads, std::size
 void emulator::launch(const void* kernel, dim3 blocks, dim3 threads, std::size_t shared,
                       cudaStream_t stream, std::function<void()> body) {
   if (check_sizes(kernel, blocks, threads, shared) != cudaSuccess) return;
+  if (note_launch(kernel, blocks, threads, shared)) return;
   enqueue(stream, [=, body = std::move(body)] {
     Fault fault = run_grid(blocks, threads, shared, body);
     return fault.error == cudaSuccess ? cudaSuccess : refuse(fault.error, std::move(fault.cause));

@@ -1,0 +1,90 @@
+import * as tf from '@tensorflow/tfjs-core';
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { addonPath, type Precision } from '../../ts/backend/binding.js';
+import type { Call, Operand } from '../../ts/backend/capture/recorder.js';
+import { dtypes } from '../../ts/backend/dtypes.js';
+import type { NativeBackend, NativeDType } from '../../ts/backend/native-backend.js';
+
+/** How a kernel call starts something on a GPU. */
+export interface Launch {
+  /** As in the sources, with template arguments. */
+  readonly name: string;
+  readonly blocks: number;
+  /** Of a block. */
+  readonly threads: number;
+  /** Dynamic shared memory of a block, in bytes. */
+  readonly shared: number;
+}
+
+/**
+ * Asks the kernels for GPUs what they would launch: those compiled for the CPU, which then only take
+ * notes. One in a process, before its native engine is opened.
+ */
+export class LaunchLog {
+  private readonly folder = mkdtempSync(join(tmpdir(), 'rareface-launches-'));
+  private readonly file = join(this.folder, 'launches');
+  private readonly names: ReadonlyMap<string, string>;
+  private seen = 0;
+
+  constructor() {
+    process.env['RAREFACE_DEVICE'] = 'cuda-emulated';
+    process.env['RAREFACE_EMULATOR_LAUNCHES'] = this.file;
+    this.names = functionNames(join(dirname(addonPath()), 'librareface-cuda-emulated.so'));
+  }
+
+  /** What a call launches, in order. */
+  of(call: Call, precision: Precision): Launch[] {
+    const backend = tf.backend() as NativeBackend;
+    backend.precision = precision;
+    const inputs = call.inputs.map((operand) => tensorFor(backend, operand));
+    const outputs = call.outputs.map((operand) => tensorFor(backend, operand));
+    this.unread();
+    backend.run(call.kernel, inputs, outputs, call.attrs);
+    for (const info of [...inputs, ...outputs]) backend.release(info);
+    return this.unread();
+  }
+
+  private unread(): Launch[] {
+    const text = readFileSync(this.file, 'utf8');
+    const lines = text.slice(this.seen).trim().split('\n').filter(Boolean);
+    this.seen = text.length;
+    return lines.map((line) => {
+      const [offset, ...numbers] = line.split(' ') as [string, ...string[]];
+      const [bx, by, bz, tx, ty, tz, shared] = numbers.map(Number) as [
+        ...[number, number, number, number, number, number, number],
+      ];
+      return { name: this.names.get(offset) ?? offset, blocks: bx * by * bz, threads: tx * ty * tz, shared };
+    });
+  }
+
+  close(): void {
+    rmSync(this.folder, { recursive: true });
+  }
+}
+
+const tensorFor = (backend: NativeBackend, { dims, dtype }: Operand) => {
+  const name = Object.entries(dtypes).find(([, number]) => number === dtype)![0] as NativeDType;
+  return backend.makeOutput([...dims], name);
+};
+
+/** Functions of a library by their offsets. */
+function functionNames(library: string): Map<string, string> {
+  const text = execFileSync('nm', ['--demangle', '--defined-only', library], { encoding: 'utf8', maxBuffer: 2 ** 28 });
+  const entries = text.split('\n').flatMap((line): [string, string][] => {
+    const [, offset, name] = /^0*([0-9a-f]+) [tTwW] (.*)$/.exec(line) ?? [];
+    return offset && name ? [[offset, shortName(name)]] : [];
+  });
+  return new Map(entries);
+}
+
+/** A kernel's name and template arguments, without its namespace and parameters. */
+export const shortName = (demangled: string): string =>
+  demangled
+    .replace(/^void /, '')
+    .replaceAll('(anonymous namespace)::', '')
+    .replace(/rareface::cuda::/g, '')
+    .replace(/rareface::/g, '')
+    .replace(/\((?:[^()]|\([^()]*\))*\)( \[clone.*\])?$/, '');
