@@ -1,5 +1,8 @@
-import { UserError } from '../base/errors.js';
-import { devices, type DeviceName } from './binding.js';
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { messageOf, UserError } from '../base/errors.js';
+import { addonPath, devices, loadBinding, type DeviceName, type Isa } from './binding.js';
+import { threadsFromEnvironment } from './threads.js';
 
 /**
  * Where the native backend's kernels run: RAREFACE_DEVICE, else the CPU.
@@ -10,4 +13,32 @@ export function deviceFromEnvironment(): DeviceName {
   if (!devices.includes(name))
     throw new UserError(`Expected one of ${devices.join(', ')} for RAREFACE_DEVICE but received '${name}'.`);
   return name;
+}
+
+/** The instruction set of kernels on the CPU: RAREFACE_ISA, else the best. */
+export const isaFromEnvironment = (): Isa | '' => (process.env['RAREFACE_ISA'] as Isa | undefined) ?? '';
+
+/** The device of an engine that is asked for a GPU: tests may have one emulated. */
+export const gpuFromEnvironment = (): DeviceName =>
+  process.env['RAREFACE_DEVICE'] === 'cuda-emulated' ? 'cuda-emulated' : 'cuda';
+
+/**
+ * Starts a device with its kernels, unless this thread has one already.
+ * @returns the one that this thread has
+ * @throws UserError that says what is missing and what brings it
+ */
+export function openDevice(device: DeviceName, threads = threadsFromEnvironment()): DeviceName {
+  const binding = loadBinding();
+  if (device !== 'cpu' && !existsSync(join(dirname(addonPath()), `librareface-${device}.so`)))
+    throw new UserError(
+      device === 'cuda'
+        ? 'The native addon was built without CUDA. Build its CUDA kernels with: npm run setup:cuda'
+        : 'The emulator of CUDA is not built. Build it with: npm run build:emulator',
+    );
+  try {
+    return binding.open(device, isaFromEnvironment(), threads).device;
+  } catch (error) {
+    if (device === 'cpu') throw error;
+    throw new UserError(`The native engine cannot use a GPU: ${messageOf(error)}. To run on the CPU: --device cpu`);
+  }
 }

@@ -10,7 +10,7 @@ import {
   type PlanHandle,
   type Precision,
 } from './binding.js';
-import { deviceFromEnvironment } from './device.js';
+import { deviceFromEnvironment, isaFromEnvironment } from './device.js';
 import { Recorder, type SeenTensor } from './capture/recorder.js';
 import { dtypes, type NativeDType } from './dtypes.js';
 import type { KernelHost } from './kernel.js';
@@ -66,7 +66,7 @@ export class NativeBackend extends tf.KernelBackend implements KernelHost {
   constructor(options: NativeBackendOptions = {}) {
     super();
     this.binding = loadBinding();
-    const isa = options.isa ?? (process.env['RAREFACE_ISA'] as Isa | undefined) ?? '';
+    const isa = options.isa ?? isaFromEnvironment();
     const threads = options.threads ?? threadsFromEnvironment();
     const opened = this.binding.open(options.device ?? deviceFromEnvironment(), isa, threads);
     this.device = opened.device;

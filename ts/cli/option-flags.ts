@@ -1,5 +1,7 @@
 import { Option } from 'commander';
 import { z } from 'zod';
+import { engineOfDevice, engineOption } from '../backend/engine.js';
+import { expected } from '../base/errors.js';
 import { flagOf, type Options } from '../base/options.js';
 
 /** What a flag that opens an option again (`--max-steps none`) is given. */
@@ -24,9 +26,24 @@ export function optionFlags(options: Options, defaults: Readonly<Record<string, 
         make(flag, help).hideHelp(value === true),
         make(flag.replace('--', '--no-'), `do not ${help}`).hideHelp(value === false),
       ];
-    const option = make(`${flag} <${placeholder ?? names?.join('|') ?? type}>`, help + defaultNote(value, open));
-    return [option.makeOptionMandatory(value === undefined)];
+    const made = make(`${flag} <${placeholder ?? names?.join('|') ?? type}>`, help + defaultNote(value, open));
+    made.makeOptionMandatory(value === undefined);
+    return options[name] === engineOption ? [made, make(deviceFlag, deviceHelp)] : [made];
   });
+}
+
+// Another way to say which engine, for the two that are the native one.
+const deviceFlag = `--device <${Object.keys(engineOfDevice).join('|')}>`;
+const deviceHelp = 'where the native engine runs, cuda being a GPU: short for --engine native, native-cuda or auto';
+
+/** @throws UserError for a device that is none, or not the engine's */
+function engineFor(device: string, engine: string | undefined): string {
+  if (!Object.hasOwn(engineOfDevice, device))
+    throw expected('device (--device)', `one of ${Object.keys(engineOfDevice).join(', ')}`, device);
+  const named = engineOfDevice[device as keyof typeof engineOfDevice];
+  if (engine !== undefined && engine !== 'native' && engine !== named)
+    throw expected('device (--device)', `no device with --engine ${engine}`, device);
+  return named;
 }
 
 /** @param open what comes of the option left open */
@@ -55,7 +72,10 @@ function kindOf(schema: z.ZodType): { type: Kind; open: boolean; names?: readonl
  * Settings from what commander parsed: numbers from text, lists from commas, null for none.
  * What is no number stays as it was typed: the error about it shows that.
  */
-export function settingsOf(options: Options, parsed: Readonly<Record<string, unknown>>): Record<string, unknown> {
+export function settingsOf(options: Options, given: Readonly<Record<string, unknown>>): Record<string, unknown> {
+  const { device, ...rest } = given;
+  const parsed =
+    typeof device === 'string' ? { ...rest, engine: engineFor(device, rest['engine'] as string | undefined) } : given;
   return Object.fromEntries(
     Object.entries(parsed).map(([name, value]) => {
       if (typeof value !== 'string') return [name, value];

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { engineOption, precisions } from '../backend/engine.js';
+import { checkPrecision, engineOption, precisions } from '../backend/engine.js';
 import { expected } from '../base/errors.js';
 import {
   belowOne,
@@ -69,7 +69,7 @@ export const evaluateOptionGroups = {
   },
   Run: {
     engine: engineOption,
-    precision: choice(precisions, 'what large products round their factors to; bfloat16: native engine only'),
+    precision: choice(precisions, 'what large products round their factors to; bfloat16, tf32: native engine only'),
     out: folder('folder of the results; a second run goes on where the first one stopped'),
   },
 } as const;
@@ -124,6 +124,7 @@ export function resolveEvaluate(settings: Readonly<Record<string, unknown>>): Ev
     throw expected('faces (--faces)', 'no folder where a generator (--onnx) makes the faces', config.faces);
   if (config.strict && config.onnx === null)
     throw expected('strict (--strict)', 'false without --onnx, whose file says how to train', config.strict);
+  checkPrecision(config.engine, config.precision);
   if (config.folds * config.repeats < 2) throw expected('repeats (--repeats)', 'at least 2 fits', config.repeats);
   return config;
 }

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { engines } from '../backend/engine.js';
+import { engines, onGpu } from '../backend/engine.js';
 import { prepareProcess } from '../backend/tfjs-node/environment.js';
 import { findPackage, notInstalled } from '../backend/tfjs-node/packages.js';
 import { expected, firstLineOf, UserError } from '../base/errors.js';
@@ -63,7 +63,7 @@ export async function openGenerator(
     throw expected('the number of threads', 'an integer between 1 and 1024', threads);
   if (provider !== 'auto' && engine !== 'auto' && engine !== 'onnxruntime' && (provider === 'cuda') !== onGpu(engine))
     throw new UserError(
-      `The ${engine} engine runs on the ${onGpu(engine) ? 'GPU: leave --provider out' : 'CPU: for CUDA, run with --engine onnxruntime'}.`,
+      `The ${engine} engine runs on the ${onGpu(engine) ? 'GPU: leave --provider out' : 'CPU: for CUDA, run with --engine onnxruntime or native-cuda'}.`,
     );
   const model = await readModelFile(file);
   const request: OpenRequest = { file, model, provider, threads };
@@ -77,9 +77,6 @@ export interface OpenRequest {
   readonly provider: Provider;
   readonly threads: number | undefined;
 }
-
-/** Where an engine of tfjs's computes. */
-const onGpu = (engine: SessionEngine): boolean => engine === 'tfjs-node-gpu';
 
 type OpenedSession = Pick<GeneratorSession, 'engine' | 'provider' | 'note'>;
 type OpenedThread = OpenedSession & { thread: SessionThread };

@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
 import { StepRunner } from '../backend/capture/step-runner.js';
-import { useEngine, type EngineName } from '../backend/engine.js';
+import { onGpu, useEngine, type EngineName } from '../backend/engine.js';
 import { importGraph } from './import/import.js';
 import { decodeModel } from './proto.js';
 import type { Made, Opened, Work } from './session-messages.js';
@@ -18,7 +18,7 @@ async function open({ engine, model, threads }: Work<'open'>): Promise<Opened> {
     state,
     outputs: { made: tf.transpose(graph.run(tf.transpose(nchw, [0, 2, 3, 1])), [0, 3, 1, 2]) },
   }));
-  return { provider: engine === 'tfjs-node-gpu' ? 'cuda' : 'cpu' };
+  return { provider: onGpu(engine) ? 'cuda' : 'cpu' };
 }
 
 async function run({ images, shape }: Work<'run'>): Promise<Made> {

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { checkPrecision } from '../backend/engine.js';
 import { expected, messageOf, UserError } from '../base/errors.js';
 import { checkNames, checkSettings, flagOf, given } from '../base/options.js';
 import { options, sittingOptions, type TrainConfig, type TrainSettings } from './options.js';
@@ -68,8 +69,7 @@ function checkTogether(config: TrainConfig): void {
       '0 where lambdaCycle, which scales it, is 0',
       config.lambdaIdentity,
     );
-  if (config.precision !== 'float32' && config.engine !== 'native' && config.engine !== 'auto')
-    throw expected('precision (--precision)', `float32 with --engine ${config.engine}`, config.precision);
+  checkPrecision(config.engine, config.precision);
   // Each of `layers` halvings needs room for the two 4x4 convolutions of stride 1 that follow.
   const smallest = 2 ** config.discriminatorLayers * 3;
   if (config.size < smallest)

@@ -93,7 +93,10 @@ export const optionGroups = {
     runs: folder('folder that holds the run folders'),
     engine: engineOption,
     capture: toggle('replay the training step as one recorded call (native engine; the same bits, faster)'),
-    precision: choice(precisions, 'what products round their factors to; bfloat16: faster where the processor has it'),
+    precision: choice(
+      precisions,
+      'what products round their factors to; bfloat16: faster where the processor has it; tf32: on a GPU',
+    ),
     maxSteps: maybe(whole(1, 1e12, 'stop, with a checkpoint, at this step')),
     maxMinutes: maybe(positive('stop, with a checkpoint, after this many minutes')),
     checkpointEvery: whole(1, 1e12, 'steps between checkpoints'),
