@@ -82,7 +82,7 @@ describe('errors name the option, what was expected and what came', () => {
     [{ precision: 'float16' }, "one of float32, bfloat16 for precision (--precision) but received 'float16'"],
     [{ engine: 'wasm' }, "tfjs's wasm backend cannot train"],
     [{ engine: 'webgpu' }, "tfjs's webgpu backend cannot train"],
-    [{ precision: 'bfloat16', engine: 'cpu' }, 'float32 with --engine cpu for precision (--precision)'],
+    [{ precision: 'bfloat16', engine: 'cpu' }, 'float32 with engine cpu for precision (--precision)'],
     [{ from: 'Happy', to: 'happy' }, "another class than --from Happy for to (--to) but received 'happy'"],
     [{ epochsFlat: 0, epochsDecay: 0 }, 'at least 1 epoch together with epochsDecay for epochsFlat (--epochs-flat)'],
     [{ perceptualAlpha: 0, perceptualBeta: 0 }, 'for perceptualBeta (--perceptual-beta) but received 0'],
