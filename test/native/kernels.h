@@ -3,12 +3,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <initializer_list>
 #include <list>
+#include <map>
 #include <memory>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "runtime/cpu_host.h"
@@ -92,11 +96,21 @@ class Tensor {
   AlignedBlock memory_;
 };
 
-// A kernel library of one instruction set, and a host of some threads.
+// The CUDA kernels on the CPU, one of the variants.
+constexpr const char* kEmulated = "cuda-emulated";
+
+// A kernel library of one instruction set, or the emulated one, and a device for it: the CPU with
+// some threads, or the emulated GPU, whose threads take turns in order or, of several, shuffled.
 class Kernels {
  public:
-  Kernels(const std::string& isa, int threads) : host_(threads) {
-    open_kernel_library(KERNEL_FOLDER, isa, list_);
+  Kernels(const std::string& isa, int threads) {
+    if (isa == kEmulated) {
+      device_ = open_gpu(KERNEL_FOLDER, isa, 0, list_);
+      order_ = threads == 1 ? "forward" : "shuffled";
+    } else {
+      device_ = std::make_shared<CpuHost>(threads);
+      open_kernel_library(KERNEL_FOLDER, isa, list_);
+    }
   }
 
   const KernelList& list() const { return list_; }
@@ -109,11 +123,13 @@ class Kernels {
     for (const Tensor* tensor : out) views.push_back(tensor->view());
     Call call;
     call.kernel = name.c_str();
-    call.bind(views.data(), static_cast<int>(in.size()), static_cast<int>(out.size()));
     call.attrs = attrs.data();
     call.attr_count = static_cast<int>(attrs.size());
     call.precision = precision;
-    host_.run(find(name), call);
+    if (order_)
+      run_on_gpu(find(name), call, views, in.size());
+    else
+      run_on_views(find(name), call, views, in.size());
     for (const Tensor* tensor : in) tensor->check_guards(name);
     for (const Tensor* tensor : out) tensor->check_guards(name);
   }
@@ -125,8 +141,37 @@ class Kernels {
     fail("no kernel is called ", name);
   }
 
+  void run_on_views(Kernel kernel, Call& call, const std::vector<View>& views, std::size_t inputs) {
+    call.bind(views.data(), static_cast<int>(inputs), static_cast<int>(views.size() - inputs));
+    device_->run(kernel, call);
+    device_->wait();
+  }
+
+  // Each tensor is a block of its own there; an output that is an input, too, is the same one.
+  void run_on_gpu(Kernel kernel, Call& call, std::vector<View> views, std::size_t inputs) {
+    setenv("RAREFACE_EMULATOR_ORDER", order_, 1);
+    std::map<void*, Block> blocks;
+    std::vector<std::pair<void*, View>> outputs;  // where they go, and where they are
+    for (std::size_t i = 0; i < views.size(); ++i) {
+      View& view = views[i];
+      void* const host = view.data;
+      const auto bytes = static_cast<std::size_t>(view.size()) * size_of(view.dtype);
+      const auto [at, fresh] = blocks.try_emplace(host);
+      if (fresh) at->second = allocate_block(*device_, bytes);
+      view.data = at->second.get();
+      if (i < inputs)
+        device_->write(view.data, host, bytes);
+      else
+        outputs.emplace_back(host, view);
+    }
+    run_on_views(kernel, call, views, inputs);
+    for (const auto& [host, view] : outputs)
+      device_->read(host, view.data, static_cast<std::size_t>(view.size()) * size_of(view.dtype));
+  }
+
   KernelList list_;
-  CpuHost host_;
+  std::shared_ptr<Device> device_;
+  const char* order_ = nullptr;  // of an emulated GPU's threads
 };
 
 // The variants that were built and that this processor can run.
@@ -141,10 +186,16 @@ inline std::vector<std::string> built_isas() {
       // Not built.
     }
   }
+#if defined(RAREFACE_EMULATOR)
+  KernelList cpu, gpu;
+  open_kernel_library(KERNEL_FOLDER, "", cpu);
+  open_gpu(KERNEL_FOLDER, kEmulated, 0, gpu);
+  if (gpu.entries().size() == cpu.entries().size()) built.emplace_back(kEmulated);
+#endif
   return built;
 }
 
-// Tests that run once for every variant, on one and on three threads.
+// Tests that run once for every variant: on one and on three threads, or in two orders.
 class KernelTest : public ::testing::TestWithParam<std::string> {
  protected:
   Kernels one{GetParam(), 1};
@@ -173,12 +224,19 @@ class KernelTest : public ::testing::TestWithParam<std::string> {
     std::vector<std::vector<float>> values;
     for (std::size_t i = 0; i < to_a.size(); ++i) {
       EXPECT_TRUE(to_a[i]->same_bits(*to_b[i]))
-          << "output " << i << " of " << name << " depends on the number of threads";
+          << "output " << i << " of " << name
+          << " depends on the number of threads, or on their order";
       values.push_back(to_a[i]->values());
     }
     return values;
   }
 };
+
+// Of a variant, as GoogleTest takes it.
+inline std::string name_of(std::string isa) {
+  std::replace(isa.begin(), isa.end(), '-', '_');
+  return isa;
+}
 
 // |actual - expected| <= tolerance * max(1, |expected|), element by element.
 inline void expect_close(const std::vector<float>& actual, const std::vector<float>& expected,
@@ -193,4 +251,4 @@ inline void expect_close(const std::vector<float>& actual, const std::vector<flo
 
 #define INSTANTIATE_KERNEL_TESTS(suite)                                            \
   INSTANTIATE_TEST_SUITE_P(Isa, suite, ::testing::ValuesIn(testing::built_isas()), \
-                           [](const auto& info) { return info.param; })
+                           [](const auto& info) { return testing::name_of(info.param); })
