@@ -84,7 +84,7 @@ TEST_F(PlanTest, RefusesWhatIsNoPlan) {
   calls[0] = 100000;
   EXPECT_THROW(Plan(calls, {}, {}, library(), device), std::runtime_error);
   calls = sum_and_square();
-  calls[1] = 2;  // no precision
+  calls[1] = 3;  // no precision
   EXPECT_THROW(Plan(calls, {}, {}, library(), device), std::runtime_error);
   calls = sum_and_square();
   calls[4] = 1;  // an attribute that is not there

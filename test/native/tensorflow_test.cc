@@ -66,7 +66,7 @@ TEST(EncodedCall, RefusesWhatIsNone) {
     return message_of([&] { read.read(numbers); });
   };
   EXPECT_NE(with(0, -1), "");
-  EXPECT_EQ(with(1, 2), "no precision has the number 2");
+  EXPECT_EQ(with(1, 3), "no precision has the number 3");
   EXPECT_NE(with(2, -1), "");
   EXPECT_EQ(with(3, INT32_MAX), "the operands end too early");
   EXPECT_EQ(with(4, INT32_MAX), "the operands end too early");
