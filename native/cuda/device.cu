@@ -60,6 +60,10 @@ struct FreeHost {
   void operator()(std::int32_t* memory) const { cudaFreeHost(memory); }
 };
 
+struct FreeDevice {
+  void operator()(std::uint32_t* memory) const { cudaFree(memory); }
+};
+
 class Gpu final : public Device, public Host {
  public:
   explicit Gpu(int number) : number_(number) {
@@ -74,6 +78,9 @@ class Gpu final : public Device, public Host {
     void* seen = nullptr;
     check(cudaHostGetDevicePointer(&seen, flags, 0), "making flags");
     device_flags_ = static_cast<std::int32_t*>(seen);
+    counters_.reset(static_cast<std::uint32_t*>(allocate(kCounters * sizeof(std::uint32_t))));
+    check(cudaMemsetAsync(counters_.get(), 0, kCounters * sizeof(std::uint32_t), stream_.get()),
+          "making counters");
   }
   Gpu(const Gpu&) = delete;
   Gpu& operator=(const Gpu&) = delete;
@@ -147,6 +154,7 @@ class Gpu final : public Device, public Host {
   }
   void* stream() const override { return graph_scratch_ ? recording_.get() : stream_.get(); }
   std::int32_t* flags() const override { return device_flags_; }
+  std::uint32_t* counters() const override { return counters_.get(); }
 
  protected:
   void call(Kernel kernel, Call& call) override {
@@ -189,6 +197,7 @@ class Gpu final : public Device, public Host {
   Stream stream_, recording_;
   std::unique_ptr<std::int32_t, FreeHost> host_flags_;
   std::int32_t* device_flags_ = nullptr;
+  std::unique_ptr<std::uint32_t, FreeDevice> counters_;
   Scratch scratch_{*this};
   Scratch* graph_scratch_ = nullptr;  // while recording
   Precision precision_ = Precision::float32;

@@ -43,4 +43,22 @@ __device__ inline float finish(const Epilogue& e, float x, std::int64_t pixel, s
   return x;
 }
 
+// Stores `count` elements from `channel` on, at most four. `vectors`: whether `out` takes four as
+// one.
+__device__ inline void finish_columns(const Epilogue& e, float4 v, std::int64_t pixel,
+                                      std::int64_t channel, int count, bool vectors, float* out) {
+  v.x = finish(e, v.x, pixel, channel, out);
+  if (count > 1) v.y = finish(e, v.y, pixel, channel + 1, out + 1);
+  if (count > 2) v.z = finish(e, v.z, pixel, channel + 2, out + 2);
+  if (count > 3) v.w = finish(e, v.w, pixel, channel + 3, out + 3);
+  if (vectors) {
+    *reinterpret_cast<float4*>(out) = v;
+    return;
+  }
+  out[0] = v.x;
+  if (count > 1) out[1] = v.y;
+  if (count > 2) out[2] = v.z;
+  if (count > 3) out[3] = v.w;
+}
+
 }  // namespace rareface::cuda

@@ -116,6 +116,22 @@ __device__ inline float block_sum(float x, float* shared) {
   return sum;
 }
 
+// For blocks that share work: whether this block is the last of `blocks` to come here, of which all
+// threads are told; it then sees all that the others wrote before. `counter`: one of
+// Host::counters() that no other blocks use; it is 0 again afterwards.
+__device__ inline bool last_to_come(unsigned* counter, int blocks) {
+  __shared__ bool last;
+  __threadfence();
+  __syncthreads();
+  if (threadIdx.x == 0) {
+    last = atomicAdd(counter, 1u) == static_cast<unsigned>(blocks - 1);
+    if (last) *counter = 0;
+  }
+  __syncthreads();
+  __threadfence();
+  return last;
+}
+
 // Tells the host, which throws when it waits next. `flags`: Host::flags().
 __device__ inline void flag(std::int32_t* flags, DeviceError error) {
   *flags = static_cast<std::int32_t>(error);

@@ -6,6 +6,9 @@ extern "C" __attribute__((visibility("default"))) void rareface_register(
   using namespace rareface::cuda;
   register_adam(*table);
   register_batch_norm(*table);
+  register_conv(*table);
+  register_depthwise(*table);
   register_instance_norm(*table);
+  register_matmul(*table);
   register_reflect_pad(*table);
 }

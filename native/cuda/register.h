@@ -7,7 +7,10 @@ namespace rareface::cuda {
 
 void register_adam(KernelTable& table);
 void register_batch_norm(KernelTable& table);
+void register_conv(KernelTable& table);
+void register_depthwise(KernelTable& table);
 void register_instance_norm(KernelTable& table);
+void register_matmul(KernelTable& table);
 void register_reflect_pad(KernelTable& table);
 
 }  // namespace rareface::cuda

@@ -76,6 +76,8 @@ class Body {
   void (*call_)(void*, std::int64_t);
 };
 
+constexpr std::int64_t kCounters = 4096;
+
 // What a kernel may ask of its host while it runs.
 class Host {
  public:
@@ -93,6 +95,9 @@ class Host {
   // On a GPU: the cudaStream_t that kernels are launched on, and where they flag a DeviceError.
   virtual void* stream() const { return nullptr; }
   virtual std::int32_t* flags() const { return nullptr; }
+  // On a GPU: kCounters zeros, with which blocks of a kernel count how many of them are done. A
+  // kernel leaves zeros.
+  virtual std::uint32_t* counters() const { return nullptr; }
 };
 
 // The inputs or the outputs of a call; asking for one that is not there throws.

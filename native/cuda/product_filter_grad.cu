@@ -1,0 +1,11 @@
+#include "product_kernel.h"
+#include "product_start.h"
+
+namespace rareface::cuda {
+
+void start_filter_grad(Precision precision, TileSize size, const Product& product, int count,
+                       const Host& host) {
+  start<Form::filter_grad>(precision, size, product, count, host);
+}
+
+}  // namespace rareface::cuda
