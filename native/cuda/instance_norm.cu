@@ -43,17 +43,18 @@ template <int Width, int Held>
 __device__ __forceinline__ void read_shifted(const Slices& s, const SlicePlace<Width>& place,
                                              const float* x, std::int64_t stride,
                                              Pack<Width> (&values)[Held]) {
+#pragma unroll
+  for (int k = 0; k < Held; ++k) {
+    values[k] = {};
+    if (place.has(k)) values[k] = load_pack<Width>(x + place.at(k, s, stride));
+  }
   Pack<Width> first{};
   if (place.pixels > 0) first = load_pack<Width>(x + place.start(s, stride));
 #pragma unroll
-  for (int k = 0; k < Held; ++k) {
-    values[k] = first;
-    if (place.has(k)) values[k] = load_pack<Width>(x + place.at(k, s, stride));
-  }
-#pragma unroll
   for (int k = 0; k < Held; ++k)
+    if (place.has(k))
 #pragma unroll
-    for (int i = 0; i < Width; ++i) values[k].at[i] -= first.at[i];
+      for (int i = 0; i < Width; ++i) values[k].at[i] -= first.at[i];
 }
 
 template <int Width, int Held>

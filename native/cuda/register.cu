@@ -10,5 +10,7 @@ extern "C" __attribute__((visibility("default"))) void rareface_register(
   register_depthwise(*table);
   register_instance_norm(*table);
   register_matmul(*table);
+  register_perceptual_loss(*table);
   register_reflect_pad(*table);
+  register_residual_dense_block(*table);
 }

@@ -11,6 +11,8 @@ void register_conv(KernelTable& table);
 void register_depthwise(KernelTable& table);
 void register_instance_norm(KernelTable& table);
 void register_matmul(KernelTable& table);
+void register_perceptual_loss(KernelTable& table);
 void register_reflect_pad(KernelTable& table);
+void register_residual_dense_block(KernelTable& table);
 
 }  // namespace rareface::cuda
