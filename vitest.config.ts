@@ -1,5 +1,17 @@
 import { defineConfig } from 'vitest/config';
 
+/** The same tests of kernels and steps, on the CUDA kernels. */
+const onDevice = (device: string) => ({
+  extends: true as const,
+  test: {
+    name: device,
+    include: ['test/parity/*.test.ts', 'test/unit/{captured,native-memory,trainer}.test.ts'],
+    exclude: ['test/parity/{onnx,tensorflow-ops,tfjs-node,vgg19-peer}.test.ts'],
+    env: { RAREFACE_DEVICE: device },
+    testTimeout: 300_000,
+  },
+});
+
 export default defineConfig({
   test: {
     globalSetup: 'test/helpers/global-setup.ts',
@@ -9,17 +21,9 @@ export default defineConfig({
     hookTimeout: 60_000,
     projects: [
       { extends: true, test: { name: 'cpu', include: ['test/{unit,parity,e2e}/**/*.test.ts'] } },
-      {
-        // The same tests of kernels and steps, on the CUDA kernels under their emulator.
-        extends: true,
-        test: {
-          name: 'cuda-emulated',
-          include: ['test/parity/*.test.ts', 'test/unit/{captured,native-memory,trainer}.test.ts'],
-          exclude: ['test/parity/{onnx,tensorflow-ops,tfjs-node,vgg19-peer}.test.ts'],
-          env: { RAREFACE_DEVICE: 'cuda-emulated' },
-          testTimeout: 300_000,
-        },
-      },
+      onDevice('cuda-emulated'),
+      // npm run test:cuda
+      ...(process.env['RAREFACE_TEST_CUDA'] ? [onDevice('cuda')] : []),
     ],
   },
 });

@@ -1,15 +1,18 @@
+import { precisions } from '../ts/backend/binding.js';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
 import { axisTitles, benchScaling } from './scaling.js';
 import type { Comparison } from './comparison.js';
 import { benchConvs } from './convs.js';
+import { describeGpu, gpuDevices, type GpuDevice } from './cuda/device.js';
+import { benchGpu, gpuNetworks, type GpuNetwork, type GpuRaceOptions } from './cuda/race.js';
 import { engineNames } from './engines.js';
 import { benchGeneration } from './generation.js';
 import { benchKernels } from './kernels.js';
-import { describeMachine, loadWarning, machineLine } from './machine.js';
+import { describeMachine, loadWarning, machineLine, type Machine } from './machine.js';
 import { flags, listOf, oneOf, seconds, shortTurnMs, wholeNumber, type BenchOptions } from './options.js';
 import { save, tableOf } from './output.js';
 import { benchPeers, peerTasks, type PeersOptions, type PeerTaskName } from './peers.js';
-import { configurationIds } from './peers/configurations.js';
+import { configurationIds, gpuConfigurations } from './peers/configurations.js';
 import { benchPrecision } from './precision.js';
 import { benchStep } from './step.js';
 
@@ -37,6 +40,16 @@ Examples:
   npm run bench -- peers step --batch 1 --network write-up --python torch/bin/python --peer ../peer
   npm run bench -- peers trunk vgg --batch 1,8,32 --configurations eager,channels-last --python ... --peer ...
   npm run bench -- peers infer --batch 32 --precision float32,bfloat16 --python ... --peer ...`;
+
+const gpuExamples = `
+Ours in every precision, and PyTorch's fastest configuration of each, in turns on the same GPU. Ours needs
+npm run setup:cuda. Every configuration of PyTorch is tried first; those that compile take minutes each.
+
+Examples:
+  npm run bench -- cuda
+  npm run bench -- cuda --batch 1,16 --python torch/bin/python --peer ../peer
+  npm run bench -- cuda --batch 1 --precision tf32 --python torch/bin/python --peer ../peer --configurations merge,merge+captured
+  npm run bench -- cuda --device cuda-emulated --network tiny --batch 1 --rounds 1    # no GPU: does all of it work?`;
 
 type Run = () => Promise<void>;
 
@@ -98,6 +111,30 @@ export function benchCommand(): { command: Command; chosen: Run } {
     .action((axes: string[], options: BenchOptions & Named) => {
       run = () => report(options.name ?? 'scaling', benchScaling({ ...options, axes }, options));
     });
+  add('cuda', 'training steps on a GPU, beside PyTorch', [
+    new Option('--device <name>', `where: ${gpuDevices.join(', ')}`)
+      .default('cuda')
+      .argParser(oneOf<GpuDevice>(gpuDevices)),
+    flags.batch([1, 4, 16, 64]),
+    flags.rounds(5),
+    flags.precision(precisions),
+    new Option('--network <name>', `what is trained: ${Object.keys(gpuNetworks).join(', ')}`)
+      .default('write-up')
+      .argParser(oneOf<GpuNetwork>(Object.keys(gpuNetworks) as GpuNetwork[])),
+    new Option('--python <path>', 'an interpreter that has PyTorch for GPUs'),
+    new Option('--peer <folder>', 'holds ecyclegan_torch.py'),
+    new Option('--configurations <list>', `what is tried of PyTorch: ${gpuIds.join(', ')} (default: all)`).argParser(
+      listOf(oneOf(gpuIds)),
+    ),
+  ])
+    .addHelpText('after', gpuExamples)
+    .action((options: GpuRaceOptions & { rounds: number } & Named) => {
+      run = () =>
+        report(options.name ?? 'cuda', benchGpu(options, options), {
+          everyNote: true,
+          machine: () => describeGpu(options.device, options.precision),
+        });
+    });
   add('convs', 'the convolutions of training, each kernel alone on the native backend', [
     flags.batch([1, 4, 8]),
     flags.precision(),
@@ -113,6 +150,8 @@ export function benchCommand(): { command: Command; chosen: Run } {
   });
   return { command, chosen: () => run!() };
 }
+
+const gpuIds = gpuConfigurations.map(({ id }) => id);
 
 interface Named {
   readonly name?: string;
@@ -148,9 +187,13 @@ const shortCpuFlops = 2e8;
 async function report(
   name: string,
   comparisons: AsyncIterable<Comparison>,
-  { tables = true, everyNote = false } = {},
+  {
+    tables = true,
+    everyNote = false,
+    machine: describe = describeMachine,
+  }: { tables?: boolean; everyNote?: boolean; machine?: () => Promise<Machine> } = {},
 ): Promise<void> {
-  const machine = await describeMachine();
+  const machine = await describe();
   console.log(machineLine(machine));
   const warning = loadWarning(machine);
   if (warning) console.log(warning);

@@ -48,6 +48,13 @@ export const small: TrainConfig = {
 /** Times VGG19's channels, for its perceptual loss. */
 export const smallFeatureWidth = 0.125;
 
+/** Small enough for a GPU that a CPU plays: to see that all of a bench works. */
+export const tiny: TrainConfig = {
+  ...small,
+  ...{ size: 16, baseWidth: 4, growth: 4, denseBlocks: 1, subBlocks: 2, discriminatorWidth: 4, poolSize: 4 },
+  trunkNorm: 'instance',
+};
+
 /** The same network as the peer's `Config` names it. */
 export const peerConfig = (config: TrainConfig): Readonly<Record<string, unknown>> => ({
   generator: config.generator,

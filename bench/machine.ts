@@ -17,6 +17,9 @@ export interface Machine {
   readonly peakGflops: Readonly<Partial<Record<Precision, number>>>;
   /** Processes that wanted a core in the minute before. */
   readonly load: number;
+  /** The GPU that native kernels ran on, and where its peaks are from. */
+  readonly device?: string;
+  readonly peakSource?: string;
 }
 
 /** Names the machine and measures the most that its cores give the native backend. */
@@ -28,7 +31,7 @@ export async function describeMachine(): Promise<Machine> {
   for (const precision of precisions) {
     if (!supported.includes(precision)) continue;
     await useEngine('native', precision);
-    peakGflops[precision] = measurePeak();
+    peakGflops[precision] = measureProduct();
   }
   await useEngine('native');
   return {
@@ -44,26 +47,36 @@ export async function describeMachine(): Promise<Machine> {
 /** Others may use the machine for a part of this. */
 const peakMs = 1000;
 
-function measurePeak(): number {
+function measureProduct(): number {
   const n = 1536;
   const a: Tensor2D = tf.ones([n, n]);
   const b: Tensor2D = tf.ones([n, n]);
+  const rate = measurePeak(2 * n ** 3, () => tf.matMul(a, b).dispose());
+  tf.dispose([a, b]);
+  return rate;
+}
+
+/** GFLOP/s of the fastest run of something of so many operations. */
+export function measurePeak(flops: number, run: () => void): number {
   let best = Infinity;
   const end = performance.now() + peakMs;
   while (performance.now() < end) {
     const start = performance.now();
-    tf.matMul(a, b).dispose();
+    run();
     best = Math.min(best, performance.now() - start);
   }
-  tf.dispose([a, b]);
-  return (2 * n ** 3) / best / 1e6;
+  return flops / best / 1e6;
 }
 
-export const machineLine = (m: Machine): string =>
-  `${m.processor}, ${m.cores} cores, ${m.memoryGiB} GiB; Node ${m.node}; native kernels ${m.isa}, ` +
-  `${m.threads} threads; a large matrix product: ${Object.entries(m.peakGflops)
+export function machineLine(m: Machine): string {
+  const peaks = Object.entries(m.peakGflops)
     .map(([precision, rate]) => `${rate.toFixed(0)} GFLOP/s in ${precision}`)
-    .join(', ')}`;
+    .join(', ');
+  const host = `${m.processor}, ${m.cores} cores, ${m.memoryGiB} GiB; Node ${m.node}`;
+  return m.device === undefined
+    ? `${host}; native kernels ${m.isa}, ${m.threads} threads; a large matrix product: ${peaks}`
+    : `${m.device}; ${host}; peaks by ${m.peakSource}: ${peaks}`;
+}
 
 /** Says so where others use the machine: figures taken then are off, and not by the same for all. */
 export const loadWarning = ({ load, cores }: Machine): string | undefined =>

@@ -49,12 +49,12 @@ export const flags = {
     flag('--batch <sizes>', 'images a run, a list', sizes, sizes.join(), listOf(wholeNumber)),
   rounds: (rounds: number) =>
     flag('--rounds <n>', 'turns of each contestant, of a second or a run each', rounds, String(rounds), wholeNumber),
-  precision: () =>
+  precision: (initial: readonly Precision[] = ['float32']) =>
     flag<readonly Precision[]>(
       '--precision <list>',
       `of the native backend: ${precisions.join(', ')}`,
-      ['float32'],
-      'float32',
+      initial,
+      initial.join(),
       listOf(oneOf(precisions)),
     ),
   engines: (names: readonly EngineName[]) =>

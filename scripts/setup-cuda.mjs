@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { root } from './addon/record.mjs';
 import { driverTooOld, findDriver } from './cuda/driver.mjs';
-import { installNvcc, wheels } from './cuda/nvcc-wheels.mjs';
+import { installNvcc, wheelsFor } from './cuda/nvcc-wheels.mjs';
 import { installProvider, removeProvider } from './cuda/onnxruntime.mjs';
 import { cudaFolder, toolkitFolder } from './cuda/places.mjs';
 import { findToolkit, ownToolkit } from './cuda/toolkit.mjs';
@@ -18,7 +18,7 @@ const help = `Builds the kernels for NVIDIA GPUs: npm run train:native -- --devi
 Usage: npm run setup:cuda -- [options]
 
 Takes an installed CUDA toolkit of 12.0 or newer (CUDACXX, nvcc on the PATH, CUDA_HOME, /usr/local/cuda), else
-nvcc ${wheels['nvidia-cuda-nvcc']} from NVIDIA's Python wheels: 105 MB to download, 270 MB in ${cudaFolder()}
+nvcc ${wheelsFor()['nvidia-cuda-nvcc']} from NVIDIA's Python wheels: 105 MB to download, 270 MB in ${cudaFolder()}
 (RAREFACE_CUDA_FOLDER names another folder). Then it compiles the kernels, beside the addon. This needs no GPU;
 running them needs an NVIDIA driver (580 or newer for what CUDA 13 compiled, 525 for CUDA 12) and a GPU of
 compute capability 8.0 or newer.
@@ -58,12 +58,12 @@ function remove() {
 }
 
 /** The toolkit to compile with, brought where there is none. */
-async function toolkit({ own, force }) {
+async function toolkit({ own, force }, wheels) {
   const found = own ? ownToolkit() : findToolkit(say);
   const wanted = JSON.stringify(wheels);
   const stale = found?.folder === toolkitFolder() && JSON.stringify(readRecord(toolkitFolder())?.versions) !== wanted;
   if (found && !stale && !(force && found.folder === toolkitFolder())) return found;
-  await installNvcc(say);
+  await installNvcc(wheels, say);
   return ownToolkit();
 }
 
@@ -83,7 +83,7 @@ async function main() {
   if (process.platform !== 'linux' || process.arch !== 'x64')
     throw new SetupError(`CUDA is set up for Linux on x64; this is ${process.platform} on ${process.arch}.`);
   const driver = findDriver();
-  const { nvcc, release, from } = await toolkit(options);
+  const { nvcc, release, from } = await toolkit(options, wheelsFor(driver));
   say(`nvcc of CUDA ${release}, ${from}: ${nvcc}`);
   if (!options['no-build']) build(nvcc, options.force);
   if (options.onnxruntime || (driver && !options['no-onnxruntime'])) await installProvider(options, say);

@@ -15,17 +15,23 @@ export interface Card {
   readonly launch: number;
 }
 
-const tf32 = 495e12;
+/** float32 takes three products in tf32 each. */
+const matrix = (tf32: number, bfloat16: number): Card['matrix'] => ({ float32: tf32 / 3, tf32, bfloat16 });
 
-/** NVIDIA's data sheet of the H200 SXM, dense figures. float32 takes three products in tf32 each. */
-export const h200: Card = {
-  name: 'H200',
-  multiprocessors: 132,
-  bandwidth: 4.8e12,
-  float32: 67e12,
-  matrix: { float32: tf32 / 3, tf32, bfloat16: 989e12 },
-  launch: 1.7e-6,
+/** NVIDIA's data sheets, the SXM cards, dense figures. */
+const a100: Card = {
+  ...{ name: 'A100', multiprocessors: 108, bandwidth: 2.04e12 },
+  ...{ float32: 19.5e12, matrix: matrix(156e12, 312e12), launch: 1.7e-6 },
 };
+const h100: Card = {
+  ...{ name: 'H100', multiprocessors: 132, bandwidth: 3.35e12 },
+  ...{ float32: 67e12, matrix: matrix(495e12, 989e12), launch: 1.7e-6 },
+};
+export const h200: Card = { ...h100, name: 'H200', bandwidth: 4.8e12 };
+
+/** The card that a description names: "NVIDIA H200, 132 multiprocessors". */
+export const cardOf = (description: string): Card | undefined =>
+  [a100, h100, h200].find(({ name }) => new RegExp(`\\b${name}\\b`).test(description));
 
 export type Bound = 'products' | 'memory' | 'launches';
 

@@ -7,6 +7,7 @@ import { addonPath, type Precision } from '../../ts/backend/binding.js';
 import type { Call, Operand } from '../../ts/backend/capture/recorder.js';
 import { dtypes } from '../../ts/backend/dtypes.js';
 import type { NativeBackend, NativeDType } from '../../ts/backend/native-backend.js';
+import { kernelNames } from './names.js';
 
 /** How a kernel call starts something on a GPU. */
 export interface Launch {
@@ -70,21 +71,19 @@ const tensorFor = (backend: NativeBackend, { dims, dtype }: Operand) => {
   return backend.makeOutput([...dims], name);
 };
 
-/** Functions of a library by their offsets. */
+/** Functions of a library by their offsets. Those of anonymous namespaces follow the name of their file. */
 function functionNames(library: string): Map<string, string> {
-  const text = execFileSync('nm', ['--demangle', '--defined-only', library], { encoding: 'utf8', maxBuffer: 2 ** 28 });
-  const entries = text.split('\n').flatMap((line): [string, string][] => {
-    const [, offset, name] = /^0*([0-9a-f]+) [tTwW] (.*)$/.exec(line) ?? [];
-    return offset && name ? [[offset, shortName(name)]] : [];
-  });
-  return new Map(entries);
+  const text = execFileSync('readelf', ['--symbols', '--wide', library], { encoding: 'utf8', maxBuffer: 2 ** 28 });
+  const offsets: string[] = [];
+  const symbols: { mangled: string; file: string }[] = [];
+  let file = '';
+  for (const line of text.split('\n')) {
+    const [, offset, kind, binding, name] = /^ *\d+: 0*([0-9a-f]+) +\d+ (\w+) +(\w+) +\w+ +\w+ (\S+)/.exec(line) ?? [];
+    if (kind === 'FILE') file = name!.replace(/\.cu$/, '');
+    if (kind !== 'FUNC') continue;
+    offsets.push(offset!);
+    symbols.push({ mangled: name!, file: binding === 'LOCAL' ? file : '' });
+  }
+  const names = kernelNames(symbols);
+  return new Map(offsets.map((offset, i) => [offset, names[i]!]));
 }
-
-/** A kernel's name and template arguments, without its namespace and parameters. */
-export const shortName = (demangled: string): string =>
-  demangled
-    .replace(/^void /, '')
-    .replaceAll('(anonymous namespace)::', '')
-    .replace(/rareface::cuda::/g, '')
-    .replace(/rareface::/g, '')
-    .replace(/\((?:[^()]|\([^()]*\))*\)( \[clone.*\])?$/, '');

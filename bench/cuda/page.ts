@@ -5,9 +5,24 @@ import type { Share, StepRoofline } from './step.js';
 /** In the order of tables. */
 const shown: readonly Precision[] = ['float32', 'tf32', 'bfloat16'];
 
-const row = (cells: readonly (string | number)[]): string => `| ${cells.join(' | ')} |`;
-const table = (heads: readonly string[], rows: readonly (readonly (string | number)[])[]): string =>
-  [row(heads), row(heads.map((_, i) => (i === 0 ? '---' : '---:'))), ...rows.map(row)].join('\n');
+type Cells = readonly (string | number)[];
+
+/** A table as prettier sets it: all columns but the first to the right. */
+export function markdownTable(heads: Cells, rows: readonly Cells[]): string {
+  const widths = heads.map((_, i) => Math.max(4, ...[heads, ...rows].map((cells) => String(cells[i]).length)));
+  const line = (cells: Cells) =>
+    `| ${cells.map((cell, i) => (i === 0 ? String(cell).padEnd(widths[i]!) : String(cell).padStart(widths[i]!))).join(' | ')} |`;
+  const rule = widths.map((width, i) => (i === 0 ? '-'.repeat(width) : `${'-'.repeat(width - 1)}:`));
+  return [line(heads), line(rule), ...rows.map(line)].join('\n');
+}
+
+/** Puts text between a page's markers of a name. */
+export function between(page: string, name: string, text: string): string {
+  const [start, end] = [`<!-- ${name} -->`, `<!-- /${name} -->`];
+  const [from, to] = [page.indexOf(start), page.indexOf(end)];
+  if (from < 0 || to < from) throw new Error(`The page has no ${start} ... ${end}.`);
+  return `${page.slice(0, from + start.length)}\n\n${text}\n\n${page.slice(to)}`;
+}
 
 const sum = <Item>(items: readonly Item[], value: (item: Item) => number): number =>
   items.reduce((all, item) => all + value(item), 0);
@@ -26,7 +41,7 @@ function sharesTable({ shares }: StepRoofline): string {
     (sum(of, ({ cost }) => cost.bytes) / 1e6).toFixed(0),
     ...shown.map((precision) => micro(sum(of, ({ seconds }) => seconds[precision]))),
   ];
-  return table(
+  return markdownTable(
     ['', 'calls', 'launches', 'blocks', 'GFLOP', 'MB', ...shown.map((precision) => `${precision}, us`)],
     [...shares.map((share) => cells(share.title, [share], share.blocks)), cells('**all**', shares, '')],
   );
@@ -35,7 +50,7 @@ function sharesTable({ shares }: StepRoofline): string {
 /** Whole steps: the bound, what holds it up, and images a second. */
 function stepsTable(steps: readonly StepRoofline[]): string {
   const bounds: readonly Bound[] = ['products', 'memory', 'launches'];
-  return table(
+  return markdownTable(
     ['batch', 'precision', 'ms a step', ...bounds.map((bound) => `of it ${bound}`), 'images a class and second'],
     steps.flatMap(({ batch, bounds: held }) =>
       shown.map((precision) => {

@@ -3,7 +3,7 @@ import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
 import { withoutDeadCode } from '../../ts/backend/capture/dead-code.js';
 import type { Call } from '../../ts/backend/capture/recorder.js';
 import { trace } from '../../ts/backend/capture/trace.js';
-import { useEngine } from '../../ts/backend/engine.js';
+import { useEngine, type EngineName } from '../../ts/backend/engine.js';
 import type { NativeBackend } from '../../ts/backend/native-backend.js';
 import { makeDiscriminator } from '../../ts/models/discriminator.js';
 import { makeGenerator } from '../../ts/models/generator.js';
@@ -14,15 +14,17 @@ import { featuresOf } from '../../ts/ops/perceptual-loss.js';
 import type { TrainConfig } from '../../ts/train/options.js';
 import { trainStep, type DiscriminatorInputs, type NetworkState, type StepInputs } from '../../ts/train/step.js';
 import { randomFeatures, vgg19 } from '../works.js';
+import { gpuEngine } from './device.js';
 
 /**
  * The kernel calls of one training step, as a run replays them: both discriminators learn, features
  * of real images are there already. Nothing of it is computed.
  */
-export async function recordStep(config: TrainConfig): Promise<Call[]> {
-  await useEngine('native');
+export async function recordStep(config: TrainConfig, engine: EngineName = gpuEngine): Promise<Call[]> {
+  await useEngine(engine);
   const backend = tf.backend() as NativeBackend;
-  return tf.tidy(() => {
+  let calls: Call[] = [];
+  tf.tidy(() => {
     const { batchSize: n, size, channels } = config;
     const [generator, discriminator] = [makeGenerator(config), makeDiscriminator(config)];
     const stackConfig = { ...vgg19, layers: config.featureLayers ?? vgg19.layers };
@@ -37,7 +39,9 @@ export async function recordStep(config: TrainConfig): Promise<Call[]> {
     const inputs: StepInputs = {
       ...{ realA: images(n), realB: images(n), update: tf.zeros([7]) },
       ...{ discriminatorA: judged(), discriminatorB: judged() },
-      features: featuresOf(stack, prepare(images(1))).map(({ shape }) => tf.zeros([2 * n, ...shape.slice(1)])),
+      features: featuresOf(stack, prepare(images(1))).map(({ shape: [, h, w, c] }): Tensor4D =>
+        tf.zeros([2 * n, h, w, c]),
+      ),
     };
     const networks = {
       ...{ generatorAB: generator, generatorBA: generator },
@@ -56,8 +60,9 @@ export async function recordStep(config: TrainConfig): Promise<Call[]> {
       state,
       inputs,
     );
-    return withoutDeadCode(program.calls, [...ports.newState, ...ports.outputs]);
+    calls = withoutDeadCode(program.calls, [...ports.newState, ...ports.outputs]);
   });
+  return calls;
 }
 
 function zeros({ params }: Network): NetworkState {

@@ -14,14 +14,15 @@ const groupNorm: Configuration = {
   settings: { channels_last: true, group_norm: true },
 };
 
+const merged: Configuration = { id: 'merge', settings: { merge: true } };
+const groupMerged: Configuration = {
+  id: 'channels-last+group+merge',
+  settings: { ...groupNorm.settings, merge: true },
+};
+
 /** The peer's, by what each task has to choose: `merge` batches calls of a step, `group` is a norm that keeps channels_last. */
 const plain: Readonly<Record<TorchSettings['task'], readonly Configuration[]>> = {
-  step: [
-    eager,
-    groupNorm,
-    { id: 'merge', settings: { merge: true } },
-    { id: 'channels-last+group+merge', settings: { channels_last: true, group_norm: true, merge: true } },
-  ],
+  step: [eager, groupNorm, merged, groupMerged],
   trunk: [eager, channelsLast, groupNorm],
   perceptual: [eager, channelsLast],
   infer: [eager, channelsLast, groupNorm],
@@ -40,6 +41,18 @@ export function configurationsOf(task: TorchSettings['task'], normed = true): Co
       { id: `${configuration.id}+compile`, settings: { ...configuration.settings, compile: true } },
     ]);
 }
+
+/** Of a training step on a GPU: compiled with CUDA graphs, too, and as one CUDA graph by hand. */
+export const gpuConfigurations: readonly Configuration[] = [
+  eager,
+  merged,
+  groupMerged,
+  ...[merged, groupMerged].flatMap(({ id, settings }): Configuration[] => [
+    { id: `${id}+compile`, settings: { ...settings, compile: true } },
+    { id: `${id}+compile-graphs`, settings: { ...settings, compile: 'reduce-overhead' } },
+    { id: `${id}+captured`, settings: { ...settings, captured: true } },
+  ]),
+];
 
 /** Every name that --configurations takes. */
 export const configurationIds: readonly string[] = [

@@ -14,8 +14,12 @@ export interface TorchSettings {
   readonly channels_last?: boolean;
   readonly group_norm?: boolean;
   readonly merge?: boolean;
-  readonly compile?: boolean;
+  /** true, or a mode of torch.compile. */
+  readonly compile?: boolean | 'reduce-overhead';
   readonly bfloat16?: boolean;
+  readonly tf32?: boolean;
+  readonly captured?: boolean;
+  readonly device?: 'cpu' | 'cuda';
   readonly onnx?: string;
 }
 

@@ -7,9 +7,10 @@ FOLDER holds ecyclegan_torch.py. Prepares the task, runs it once and answers one
 {"peakMiB": ...}, the most memory that this process held. The end of the input ends the process.
 Whatever fails answers {"error": ...} and ends it.
 
-Settings beside those: network (fields of the peer's Config), channels_last, group_norm, merge,
-compile, bfloat16 (autocast), onnx (task infer: a path; the export of torch.onnx is written there
-and run in onnxruntime).
+Settings beside those: network (fields of the peer's Config), device ("cpu", "cuda"), channels_last,
+group_norm, merge, compile (true, or a mode of torch.compile), bfloat16 (autocast), tf32 (products on a
+GPU), captured (task step: the whole step as one CUDA graph, without the pool of images), onnx (task
+infer: a path; the export of torch.onnx is written there and run in onnxruntime).
 """
 
 import json
@@ -28,8 +29,11 @@ def main():
 
         torch.set_num_threads(threads)
         torch.manual_seed(0)
+        if on_gpu(settings):
+            use_tf32(bool(settings.get("tf32")))
+            torch.backends.cudnn.benchmark = True
         sys.path.insert(0, settings["peer"])
-        run = TASKS[settings["task"]](settings)
+        run = waiting(TASKS[settings["task"]](settings), settings)
         start = time.perf_counter()
         run()
         first = time.perf_counter() - start
@@ -41,7 +45,7 @@ def main():
                 run()
                 answer(ms=(time.perf_counter() - start) * 1e3)
             elif command == "peak":
-                answer(peakMiB=peak_mib())
+                answer(peakMiB=peak_mib(settings))
             else:
                 raise ValueError(f"Expected run or peak but received {command!r}.")
     except BaseException as error:  # the other side decides what a failure means
@@ -61,8 +65,43 @@ def take_stdout():
     return answer
 
 
-def peak_mib():
-    """Not getrusage's: that counts what the parent held when it forked, too."""
+def on_gpu(settings):
+    return settings.get("device") == "cuda"
+
+
+def use_tf32(wanted):
+    import torch
+
+    torch.set_float32_matmul_precision("high" if wanted else "highest")
+    convolutions = getattr(torch.backends.cudnn, "conv", None)
+    if hasattr(convolutions, "fp32_precision"):
+        convolutions.fp32_precision = "tf32" if wanted else "ieee"
+    else:
+        torch.backends.cudnn.allow_tf32 = wanted
+
+
+def waiting(run, settings):
+    """A run ends when the GPU has done what it was asked for."""
+    import torch
+
+    if not on_gpu(settings):
+        return run
+
+    def whole():
+        torch.compiler.cudagraph_mark_step_begin()
+        run()
+        torch.cuda.synchronize()
+
+    return whole
+
+
+def peak_mib(settings):
+    """The GPU's memory where one computes, else the process's: not getrusage's, which counts what the parent held
+    when it forked, too."""
+    if on_gpu(settings):
+        import torch
+
+        return torch.cuda.max_memory_allocated() / 2**20
     with open("/proc/self/status") as status:
         for line in status:
             if line.startswith("VmHWM:"):
@@ -88,31 +127,78 @@ def images(settings, channels, size, spread=None):
 
     shape = (settings["batch"], channels, size, size)
     x = torch.randn(shape) if spread == "normal" else torch.rand(shape) * 2 - 1
+    x = x.to(settings.get("device", "cpu"))
     return x.contiguous(memory_format=torch.channels_last) if settings.get("channels_last") else x
 
 
 def placed(module, settings):
     import torch
 
+    module = module.to(settings.get("device", "cpu"))
     return module.to(memory_format=torch.channels_last) if settings.get("channels_last") else module
 
 
 def amp(settings):
     import torch
 
-    return torch.autocast("cpu", dtype=torch.bfloat16, enabled=bool(settings.get("bfloat16")))
+    enabled = bool(settings.get("bfloat16"))
+    # A graph must not hold what autocast keeps between its regions.
+    cached = not settings.get("captured")
+    return torch.autocast(settings.get("device", "cpu"), dtype=torch.bfloat16, enabled=enabled, cache_enabled=cached)
+
+
+def compiled(module, settings):
+    """In place. Shapes never change here."""
+    mode = settings.get("compile")
+    if mode:
+        module.compile(dynamic=False, mode=None if mode is True else mode)
 
 
 def step(settings):
     """A training step, losses and both optimizers' updates included."""
     import ecyclegan_torch as peer
+    import torch
 
     config = config_of(settings)
+    if settings.get("captured"):
+        config.pool_size = 0
     trained = peer.CycleGANStep(config)
-    if settings.get("compile"):
-        trained.compile()
+    trained._amp = lambda: amp(settings)
+    for module in trained.modules():
+        placed(module, settings)
+        compiled(module, settings)
+    trained.make_optimizers()
     a, b = (images(settings, config.channels, settings["size"]) for _ in range(2))
-    return lambda: {name: float(loss) for name, loss in trained.step(a, b).items()}
+
+    def losses():
+        return torch.stack([loss.float() for loss in trained.step(a, b).values()])
+
+    run = captured(trained, losses) if settings.get("captured") else losses
+    return lambda: run().tolist()
+
+
+def captured(trained, losses):
+    """The step as one CUDA graph, by the steps of PyTorch's documentation."""
+    import torch
+
+    for optimizer in (trained.opt_g, trained.opt_d):
+        for group in optimizer.param_groups:
+            group["capturable"] = True
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(3):
+            losses()
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        result = losses()
+
+    def run():
+        graph.replay()
+        return result
+
+    return run
 
 
 def trunk(settings):
@@ -126,8 +212,7 @@ def trunk(settings):
     width, side = 4 * config.ngf, settings["size"] // 4
     x, dy = (images(settings, width, side, "normal") for _ in range(2))
     x.requires_grad_(True)
-    if settings.get("compile"):
-        module.compile(dynamic=False)
+    compiled(module, settings)
 
     def run():
         module.zero_grad(set_to_none=True)
@@ -147,8 +232,7 @@ def perceptual(settings):
     features = placed(peer.VGG19Features(config_of(settings).vgg_mode), settings)
     x, target = (images(settings, 3, settings["size"]) for _ in range(2))
     x.requires_grad_(True)
-    if settings.get("compile"):
-        features.compile(dynamic=False)
+    compiled(features, settings)
 
     def run():
         x.grad = None
@@ -176,7 +260,7 @@ def infer(settings):
         from torch._inductor import config as inductor
 
         inductor.freezing = True
-        generator.compile(dynamic=False)
+        compiled(generator, settings)
 
     def run():
         with torch.no_grad(), amp(settings):

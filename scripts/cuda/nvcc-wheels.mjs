@@ -9,7 +9,7 @@ import { cudaFolder, toolkitFolder } from './places.mjs';
 import { releaseOf } from './toolkit.mjs';
 
 /** Those of CUDA 12 have no nvcc in them. cuobjdump, which reads what was compiled, began with 13.2. */
-export const wheels = {
+const compiler = {
   'nvidia-cuda-nvcc': '13.0.88',
   'nvidia-nvvm': '13.0.88',
   'nvidia-cuda-crt': '13.0.88',
@@ -18,8 +18,14 @@ export const wheels = {
   'nvidia-cuda-cuobjdump': '13.5.37',
 };
 
+/** Where kernels run: compute-sanitizer, for npm run test:cuda. */
+const tools = { 'nvidia-cuda-sanitizer-api': '13.0.85' };
+
+/** Versions of the wheels for a machine with a driver or without. */
+export const wheelsFor = (driver) => (driver ? { ...compiler, ...tools } : compiler);
+
 /** Fetches and unpacks the wheels, in a folder of its own that takes its place once nvcc answers. */
-export async function installNvcc(say) {
+export async function installNvcc(wheels, say) {
   const partial = partialFolder(cudaFolder());
   try {
     const fetched = [];

@@ -17,6 +17,8 @@ export const knownSums = {
     'e0da7ad981f3a8aff08241b5bfc1af868742a63e2762f53a5171c492ef242649',
   'nvidia_cuda_cuobjdump-13.5.37-py3-none-manylinux2014_x86_64.manylinux_2_17_x86_64.whl':
     '38780fee50863252a0b8926357faa91615ca1c8346490563f33a06100cd73f58',
+  'nvidia_cuda_sanitizer_api-13.0.85-py3-none-manylinux_2_25_x86_64.whl':
+    'b1efff95f63b6fe40dc83801d598550542364393957775912a1abf396904331c',
   'onnxruntime_gpu-1.30.0-cp311-cp311-manylinux_2_28_x86_64.whl':
     '4fbf0c5d7b5fb99266c2e8a802e3e64af68bdc383e0f3c7349b985f1087eedaa',
 };

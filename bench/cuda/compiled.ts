@@ -1,0 +1,65 @@
+import type { Launch } from './launches.js';
+import { multiprocessors, occupancy, type Architecture } from './occupancy.js';
+import { markdownTable } from './page.js';
+import type { Resources } from './resources.js';
+
+/** Files whose kernels take nearly all of a step: nothing of theirs may lie in memory that should be in registers. */
+const hot = /^(conv|matmul|residual_dense_block|perceptual_loss|instance_norm|channel_moments)/;
+
+/** A line for each hot kernel that uses memory of its threads' own. */
+export const spills = (resources: readonly Resources[]): string[] =>
+  resources
+    .filter(({ name, local }) => local > 0 && hot.test(name))
+    .map(({ name, architecture, local }) => `${name} keeps ${local} bytes a thread in memory on ${architecture}`);
+
+interface Row {
+  readonly name: string;
+  readonly of: ReadonlyMap<Architecture, Resources>;
+  /** The launch that takes most of a multiprocessor, if a step launches it. */
+  readonly launch: Launch | undefined;
+}
+
+function rowsOf(resources: readonly Resources[], launched: readonly Launch[]): Row[] {
+  const names = [...new Set(resources.map(({ name }) => name))].sort();
+  return names.map((name) => ({
+    name,
+    of: new Map(resources.filter((each) => each.name === name).map((each) => [each.architecture, each])),
+    launch: launched
+      .filter((each) => each.name === name)
+      .sort((a, b) => b.shared - a.shared || b.threads - a.threads)[0],
+  }));
+}
+
+const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
+
+/** Registers, shared memory and occupancy of what training launches, and in a line of all other kernels. */
+export function compiledText(resources: readonly Resources[], launched: readonly Launch[]): string {
+  const architectures = Object.keys(multiprocessors) as Architecture[];
+  const rows = rowsOf(resources, launched);
+  const used = rows.filter(({ launch }) => launch);
+  const others = resources.filter(({ name }) => rows.some((row) => row.name === name && !row.launch));
+  const cells = ({ name, of, launch }: Row) => {
+    const statically = of.get('sm_90')?.shared ?? 0;
+    const shared = statically + launch!.shared;
+    const local = Math.max(...[...of.values()].map((each) => each.local));
+    return [
+      `\`${name}\``,
+      launch!.threads,
+      shared,
+      local,
+      ...architectures.flatMap((architecture) => {
+        const found = of.get(architecture);
+        if (!found) return ['', ''];
+        const { registers } = found;
+        const taken = occupancy(multiprocessors[architecture], { threads: launch!.threads, registers, shared });
+        return [registers, `${taken.blocks}, ${percent(taken.share)}`];
+      }),
+    ];
+  };
+  const heads = architectures.flatMap((architecture) => [`${architecture}: registers`, 'blocks, warps']);
+  return [
+    markdownTable(['kernel', 'threads', 'shared bytes', 'local bytes', ...heads], used.map(cells)),
+    `The ${rows.length - used.length} kernels that no step launches have ${Math.max(0, ...others.map(({ registers }) => registers))} ` +
+      `registers at most, and ${Math.max(0, ...others.map(({ local }) => local))} bytes a thread in memory.`,
+  ].join('\n\n');
+}
