@@ -2,19 +2,16 @@
 #include <cstring>
 #include <vector>
 
+#include "../arguments/convert.h"
+#include "../arguments/movement.h"
 #include "blocks.h"
-#include "convert.h"
 #include "register.h"
 
 namespace rareface::cpu {
 namespace {
 
-// For each axis of the output: the input index behind each output index, or -1 for the fill value.
+// For an axis of the output: the input index behind each index, or -1 for the fill value.
 using IndexMap = std::vector<std::int64_t>;
-struct Maps {
-  int rank = 0;
-  IndexMap at[kMaxRank];
-};
 
 struct Run {  // consecutive indices along the last moved axis
   std::int64_t out, in, count;
@@ -36,23 +33,16 @@ std::vector<Run> runs_of(const IndexMap& map) {
   return runs;
 }
 
-bool is_identity(const IndexMap& map, std::int64_t in_dim) {
-  if (static_cast<std::int64_t>(map.size()) != in_dim) return false;
-  for (std::size_t i = 0; i < map.size(); ++i)
-    if (map[i] != static_cast<std::int64_t>(i)) return false;
-  return true;
-}
-
 template <class T>
-void remap(const Call& call, const Maps& maps, T fill) {
+void remap(const Call& call, const Moves& moves, T fill) {
   const View& x = call.in[0];
   const View& y = call.out[0];
   const T* src = static_cast<const T*>(x.data);
   T* dst = static_cast<T*>(y.data);
   const std::int64_t size = y.size();
   if (size == 0) return;
-  int last = maps.rank - 1;  // innermost axis along which anything moves
-  while (last >= 0 && is_identity(maps.at[last], x.dims[last])) --last;
+  int last = moves.rank - 1;  // innermost axis along which anything moves
+  while (last >= 0 && moves.axes[last].is_identity()) --last;
   if (last < 0) {
     for_blocks(call, size, kCheapGrain, [&](std::int64_t begin, std::int64_t end) {
       std::copy(src + begin, src + end, dst + begin);
@@ -60,8 +50,11 @@ void remap(const Call& call, const Maps& maps, T fill) {
     return;
   }
   const std::int64_t block = product(x.dims, last + 1, x.rank);
-  const std::vector<Run> runs = runs_of(maps.at[last]);
-  const bool scattered = block == 1 && runs.size() * 4 > maps.at[last].size();
+  IndexMap map(static_cast<std::size_t>(y.dims[last]));
+  for (std::size_t i = 0; i < map.size(); ++i)
+    map[i] = moves.axes[last].from(static_cast<std::int64_t>(i));
+  const std::vector<Run> runs = runs_of(map);
+  const bool scattered = block == 1 && runs.size() * 4 > map.size();
   std::int64_t strides[kMaxRank];
   for (int i = 0; i < last; ++i) strides[i] = product(x.dims, i + 1, x.rank);
   const std::int64_t row = y.dims[last] * block;
@@ -70,7 +63,7 @@ void remap(const Call& call, const Maps& maps, T fill) {
       T* out = dst + r * row;
       std::int64_t offset = 0, rest = r;
       for (int i = last - 1; i >= 0 && offset >= 0; --i) {
-        const std::int64_t from = maps.at[i][static_cast<std::size_t>(rest % y.dims[i])];
+        const std::int64_t from = moves.axes[i].from(rest % y.dims[i]);
         offset = from < 0 ? -1 : offset + from * strides[i];
         rest /= y.dims[i];
       }
@@ -80,7 +73,6 @@ void remap(const Call& call, const Maps& maps, T fill) {
       }
       const T* in = src + offset;
       if (scattered) {
-        const IndexMap& map = maps.at[last];
         for (std::int64_t i = 0; i < row; ++i) {
           const std::int64_t from = map[static_cast<std::size_t>(i)];
           out[i] = from < 0 ? fill : in[from];
@@ -98,120 +90,32 @@ void remap(const Call& call, const Maps& maps, T fill) {
   });
 }
 
-// Fills the maps by index(axis, i), and moves elements of 1 or 4 bytes.
-template <class F>
-void remap_by(const Call& call, F&& index, double fill = 0) {
-  require_arity(call, 1, 1);
-  const View& x = call.in[0];
-  const View& y = call.out[0];
-  require(x.dtype == y.dtype, "the output's dtype must be the input's");
-  require(x.rank == y.rank, "the output's rank must be the input's");
-  Maps maps;
-  maps.rank = y.rank;
-  for (int axis = 0; axis < y.rank; ++axis) {
-    IndexMap& map = maps.at[axis];
-    map.resize(static_cast<std::size_t>(y.dims[axis]));
-    for (std::int64_t i = 0; i < y.dims[axis]; ++i) {
-      const std::int64_t from = index(axis, i);
-      require(from < x.dims[axis], "index ", from, " is out of range on axis ", axis);
-      map[static_cast<std::size_t>(i)] = from;
-    }
+template <Moves (*moves_of)(const Call&)>
+void move(const Call& call) {
+  const Moves moves = moves_of(call);
+  switch (call.out[0].dtype) {
+    case DType::float32:
+      return remap<float>(call, moves, static_cast<float>(moves.fill));
+    case DType::int32:
+      return remap<std::int32_t>(call, moves, to_int32(moves.fill));
+    case DType::boolean:
+      return remap<std::uint8_t>(call, moves, static_cast<std::uint8_t>(to_int32(moves.fill)));
   }
-  if (y.dtype == DType::float32)
-    remap<float>(call, maps, static_cast<float>(fill));
-  else if (y.dtype == DType::int32)
-    remap<std::int32_t>(call, maps, to_int32(fill));
-  else
-    remap<std::uint8_t>(call, maps, static_cast<std::uint8_t>(to_int32(fill)));
 }
 
-// Attributes: where the slice begins on each axis.
-void slice(const Call& call) {
-  remap_by(call, [&](int axis, std::int64_t i) {
-    const std::int64_t from = call.attr_int(axis) + i;
-    require(from >= 0, "the slice begins at ", call.attr_int(axis), " on axis ", axis);
-    return from;
-  });
-}
-
-// Attributes: begin on each axis, then the stride on each axis (may be negative).
-void strided_slice(const Call& call) {
-  const int rank = call.out[0].rank;
-  remap_by(call, [&](int axis, std::int64_t i) {
-    const std::int64_t from = call.attr_int(axis) + i * call.attr_int(rank + axis);
-    require(from >= 0, "index ", from, " is out of range on axis ", axis);
-    return from;
-  });
-}
-
-// Attributes: elements added before each axis, then the value to fill with.
-void pad(const Call& call) {
-  const View& x = call.in[0];
-  remap_by(
-      call,
-      [&](int axis, std::int64_t i) {
-        const std::int64_t from = i - call.attr_int(axis);
-        return from < 0 || from >= x.dims[axis] ? std::int64_t{-1} : from;
-      },
-      call.attr(x.rank));
-}
-
-// Attributes: elements added before each axis, then 1 to leave the edge out (reflect) or 0 to
-// repeat it (symmetric).
-void mirror_pad(const Call& call) {
-  const View& x = call.in[0];
-  const std::int64_t skip = call.attr_int(x.rank);
-  remap_by(call, [&](int axis, std::int64_t i) {
-    const std::int64_t n = x.dims[axis];
-    std::int64_t from = i - call.attr_int(axis);
-    if (from < 0) from = -from - 1 + skip;
-    if (from >= n) from = 2 * n - 1 - skip - from;
-    require(from >= 0, "the padding of axis ", axis, " is wider than the tensor");
-    return from;
-  });
-}
-
-void tile(const Call& call) {
-  const View& x = call.in[0];
-  remap_by(call, [&](int axis, std::int64_t i) { return i % x.dims[axis]; });
-}
-
-// Attributes: the axes to reverse.
-void reverse(const Call& call) {
-  const View& x = call.in[0];
-  bool reversed[kMaxRank] = {};
-  for (int i = 0; i < call.attr_count; ++i) {
-    const std::int64_t axis = call.attr_int(i);
-    require(axis >= 0 && axis < x.rank, "axis ", axis, " is out of range");
-    reversed[axis] = true;
-  }
-  remap_by(call,
-           [&](int axis, std::int64_t i) { return reversed[axis] ? x.dims[axis] - 1 - i : i; });
-}
-
-// Attributes: the axis.
 void concat(const Call& call) {
-  require(call.in_count >= 1 && call.out_count == 1, "takes at least one input");
+  const Concatenation c = concatenation(call);
   const View& y = call.out[0];
-  const std::int64_t axis = call.attr_int(0);
-  require(axis >= 0 && axis < y.rank, "axis ", axis, " is out of range");
-  const std::int64_t outer = product(y.dims, 0, static_cast<int>(axis));
   const auto element = static_cast<std::int64_t>(size_of(y.dtype));
-  const std::int64_t row = product(y.dims, static_cast<int>(axis), y.rank) * element;
+  const std::int64_t outer = c.rows, row = c.row * element;
   auto* out = static_cast<std::byte*>(y.data);
   std::vector<std::int64_t> begins, widths;
   std::int64_t total = 0;
   for (int k = 0; k < call.in_count; ++k) {
-    const View& x = call.in[k];
-    require(x.dtype == y.dtype, "all dtypes must be equal");
-    require(x.rank == y.rank, "all ranks must be equal");
-    for (int i = 0; i < y.rank; ++i)
-      require(i == axis || x.dims[i] == y.dims[i], "the shapes differ on axis ", i);
     begins.push_back(total);
-    widths.push_back(product(x.dims, static_cast<int>(axis), x.rank) * element);
+    widths.push_back(c.width(call.in[k]) * element);
     total += widths.back();
   }
-  require(total == row, "the output's axis must be as long as all inputs' together");
   constexpr std::int64_t kBytes = kCheapGrain * 4;
   if (outer == 1) {
     for (std::size_t k = 0; k < widths.size(); ++k) {
@@ -235,12 +139,12 @@ void concat(const Call& call) {
 }  // namespace
 
 void register_copy(KernelTable& table) {
-  table.add("Slice", slice);
-  table.add("StridedSlice", strided_slice);
-  table.add("PadV2", pad);
-  table.add("MirrorPad", mirror_pad);
-  table.add("Tile", tile);
-  table.add("Reverse", reverse);
+  table.add("Slice", move<slice_moves>);
+  table.add("StridedSlice", move<strided_slice_moves>);
+  table.add("PadV2", move<pad_moves>);
+  table.add("MirrorPad", move<mirror_pad_moves>);
+  table.add("Tile", move<tile_moves>);
+  table.add("Reverse", move<reverse_moves>);
   table.add("Concat", concat);
 }
 

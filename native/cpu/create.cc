@@ -1,6 +1,7 @@
 // Kernels that make values: constants, ranges, conversions, choices, one-hot rows.
+#include "../arguments/create.h"
+
 #include "blocks.h"
-#include "convert.h"
 #include "register.h"
 
 namespace rareface::cpu {
@@ -19,11 +20,11 @@ void fill(const Call& call) {
   const double value = call.attr(0);
   switch (call.out[0].dtype) {
     case DType::float32:
-      return fill_as(call, static_cast<float>(value));
+      return fill_as(call, element_of<float>(value));
     case DType::int32:
-      return fill_as(call, to_int32(value));
+      return fill_as(call, element_of<std::int32_t>(value));
     case DType::boolean:
-      return fill_as(call, static_cast<std::uint8_t>(value != 0));
+      return fill_as(call, element_of<std::uint8_t>(value));
   }
 }
 
@@ -43,59 +44,25 @@ void range(const Call& call) {
   });
 }
 
-template <class From, class To>
-To convert(From x) {
-  if constexpr (std::is_same_v<To, std::uint8_t>)
-    return static_cast<std::uint8_t>(x != 0);
-  else if constexpr (std::is_same_v<From, float> && std::is_same_v<To, std::int32_t>)
-    return to_int32(x);
-  else
-    return static_cast<To>(x);
-}
-
-template <class From, class To>
-void cast_as(const Call& call) {
-  const From* __restrict x = static_cast<const From*>(call.in[0].data);
-  To* __restrict y = static_cast<To*>(call.out[0].data);
-  for_blocks(call, call.out[0].size(), kCheapGrain, [&](std::int64_t begin, std::int64_t end) {
+struct Cast {
+  template <class From, class To>
+  static void run(const Call& call) {
+    const From* __restrict x = static_cast<const From*>(call.in[0].data);
+    To* __restrict y = static_cast<To*>(call.out[0].data);
+    for_blocks(call, call.out[0].size(), kCheapGrain, [&](std::int64_t begin, std::int64_t end) {
 #pragma omp simd
-    for (std::int64_t i = begin; i < end; ++i) y[i] = convert<From, To>(x[i]);
-  });
-}
-
-template <class From>
-void cast_from(const Call& call) {
-  switch (call.out[0].dtype) {
-    case DType::float32:
-      return cast_as<From, float>(call);
-    case DType::int32:
-      return cast_as<From, std::int32_t>(call);
-    case DType::boolean:
-      return cast_as<From, std::uint8_t>(call);
+      for (std::int64_t i = begin; i < end; ++i) y[i] = convert<From, To>(x[i]);
+    });
   }
-}
-
-void cast(const Call& call) {
-  require_arity(call, 1, 1);
-  require(call.in[0].size() == call.out[0].size(), "sizes differ");
-  switch (call.in[0].dtype) {
-    case DType::float32:
-      return cast_from<float>(call);
-    case DType::int32:
-      return cast_from<std::int32_t>(call);
-    case DType::boolean:
-      return cast_from<std::uint8_t>(call);
-  }
-}
+};
 
 template <class T>
-void select_as(const Call& call) {
+void select_as(const Call& call, std::int64_t inner) {
   const std::uint8_t* choose = call.in[0].u8();
   const T* a = static_cast<const T*>(call.in[1].data);
   const T* b = static_cast<const T*>(call.in[2].data);
   T* y = static_cast<T*>(call.out[0].data);
   const std::int64_t size = call.out[0].size(), choices = call.in[0].size();
-  const std::int64_t inner = choices ? size / choices : 1;
   if (inner == 1) {
     for_blocks(call, size, kCheapGrain, [&](std::int64_t begin, std::int64_t end) {
 #pragma omp simd
@@ -112,29 +79,17 @@ void select_as(const Call& call) {
   });
 }
 
-// Inputs: condition, then, else; a short condition chooses whole rows.
 void select(const Call& call) {
-  require_arity(call, 3, 1);
-  const View& y = call.out[0];
-  require(call.in[0].dtype == DType::boolean, "the condition must be bool");
-  require(call.in[1].dtype == y.dtype && call.in[2].dtype == y.dtype, "dtypes differ");
-  require(call.in[1].size() == y.size() && call.in[2].size() == y.size(), "sizes differ");
-  const std::int64_t choices = call.in[0].size();
-  require(y.size() == 0 || (choices > 0 && y.size() % choices == 0),
-          "the condition's size does not fit");
-  if (size_of(y.dtype) == 1)
-    select_as<std::uint8_t>(call);
+  const std::int64_t inner = selected_row(call);
+  if (size_of(call.out[0].dtype) == 1)
+    select_as<std::uint8_t>(call, inner);
   else
-    select_as<std::uint32_t>(call);
+    select_as<std::uint32_t>(call, inner);
 }
 
-// Attributes: depth, value where the index is, value elsewhere. An index out of range has no row
-// entry, as in tfjs.
 void one_hot(const Call& call) {
-  require_arity(call, 1, 1);
-  require(call.in[0].dtype == DType::int32, "the indices must be int32");
-  const std::int64_t depth = call.attr_int(0);
-  require(call.out[0].size() == call.in[0].size() * depth, "the output's size does not fit");
+  const OneHot h(call);
+  const std::int64_t depth = h.depth;
   const std::int32_t* index = call.in[0].i32();
   const auto rows = [&]<class T>(T* y, T on, T off) {
     for_rows(call, call.in[0].size(), depth, kCheapGrain,
@@ -145,15 +100,14 @@ void one_hot(const Call& call) {
                }
              });
   };
-  const double on = call.attr(1), off = call.attr(2);
+  const auto as = [&]<class T>(T* y) { rows(y, element_of<T>(h.on), element_of<T>(h.off)); };
   switch (call.out[0].dtype) {
     case DType::float32:
-      return rows(call.out[0].f32_out(), static_cast<float>(on), static_cast<float>(off));
+      return as(call.out[0].f32_out());
     case DType::int32:
-      return rows(call.out[0].i32_out(), to_int32(on), to_int32(off));
+      return as(call.out[0].i32_out());
     case DType::boolean:
-      return rows(call.out[0].u8_out(), static_cast<std::uint8_t>(on != 0),
-                  static_cast<std::uint8_t>(off != 0));
+      return as(call.out[0].u8_out());
   }
 }
 
@@ -162,7 +116,7 @@ void one_hot(const Call& call) {
 void register_create(KernelTable& table) {
   table.add("Fill", fill);
   table.add("Range", range);
-  table.add("Cast", cast);
+  table.add("Cast", CastKernel<Cast>::cast);
   table.add("Select", select);
   table.add("OneHot", one_hot);
 }

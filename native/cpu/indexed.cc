@@ -1,4 +1,6 @@
 // Gathers, scatters and running sums: what goes by an index tensor or along one axis.
+#include "../arguments/indexed.h"
+
 #include <cstring>
 
 #include "blocks.h"
@@ -7,20 +9,9 @@
 namespace rareface::cpu {
 namespace {
 
-void check_indices(const View& indices) {
-  require(indices.dtype == DType::int32, "the indices must be int32");
-}
-
-// Inputs: x as [batch, outer, axis, inner], indices as [batch, n]; output [batch, outer, n, inner].
 void gather(const Call& call) {
-  require_arity(call, 2, 1);
+  check_gather(call);
   const View &x = call.in[0], &indices = call.in[1], &y = call.out[0];
-  check_indices(indices);
-  require(x.rank == 4 && indices.rank == 2 && y.rank == 4, "ranks must be 4, 2 and 4");
-  require(x.dtype == y.dtype, "the output's dtype must be the input's");
-  require(x.dims[0] == indices.dims[0] && x.dims[0] == y.dims[0] && x.dims[1] == y.dims[1] &&
-              indices.dims[1] == y.dims[2] && x.dims[3] == y.dims[3],
-          "the shapes do not fit");
   const std::int64_t axis = x.dims[2], n = indices.dims[1];
   const auto bytes = static_cast<std::size_t>(x.dims[3]) * size_of(x.dtype);
   const std::int32_t* index = indices.i32();
@@ -40,7 +31,7 @@ void gather(const Call& call) {
            });
 }
 
-// The flat index of one row of an index matrix. Attributes: the strides, one for each column.
+// The cell that one row of an index matrix means.
 struct RowIndex {
   const Call& call;
   const std::int32_t* indices;
@@ -55,14 +46,9 @@ struct RowIndex {
   }
 };
 
-// Inputs: params as [cells, inner], indices as [n, depth]; output [n, inner].
 void gather_nd(const Call& call) {
-  require_arity(call, 2, 1);
+  check_gather_nd(call);
   const View &params = call.in[0], &indices = call.in[1], &y = call.out[0];
-  check_indices(indices);
-  require(params.rank == 2 && indices.rank == 2 && y.rank == 2, "takes matrices");
-  require(params.dtype == y.dtype, "the output's dtype must be the input's");
-  require(y.dims[0] == indices.dims[0] && y.dims[1] == params.dims[1], "the shapes do not fit");
   const RowIndex row_index{call, indices.i32(), indices.dims[1], params.dims[0]};
   const auto bytes = static_cast<std::size_t>(params.dims[1]) * size_of(params.dtype);
   for_rows(call, y.dims[0], y.dims[1], kCheapGrain, [&](std::int64_t begin, std::int64_t end) {
@@ -97,42 +83,32 @@ void scatter_rows(const Call& call, const View& updates, std::int64_t rows, cons
 template <class Index>
 void scatter(const Call& call, const View& updates, std::int64_t rows, const Index& index) {
   const View& y = call.out[0];
-  require(y.rank == 2, "gives a matrix");
-  require(updates.dtype == y.dtype, "the output's dtype must be that of the updates");
-  require(updates.size() == rows * y.dims[1], "the updates do not fit");
   if (y.size() == 0) return;
   if (y.dtype == DType::float32)
     scatter_rows<float>(call, updates, rows, index);
-  else if (y.dtype == DType::int32)
-    scatter_rows<std::uint32_t>(call, updates, rows, index);
   else
-    fail("takes float32 or int32");
+    scatter_rows<std::uint32_t>(call, updates, rows, index);
 }
 
-// Inputs: updates as [n, inner], indices as [n, depth]; output [cells, inner]. Sums duplicates.
 void scatter_nd(const Call& call) {
-  require_arity(call, 2, 1);
+  check_scatter_nd(call);
   const View &updates = call.in[0], &indices = call.in[1];
-  check_indices(indices);
-  require(indices.rank == 2 && call.out[0].rank == 2, "takes matrices");
   const RowIndex index{call, indices.i32(), indices.dims[1], call.out[0].dims[0]};
   scatter(call, updates, indices.dims[0], index);
 }
 
-// Inputs: x as [n, inner], segment ids [n]; output [segments, inner]. Ids out of range are dropped.
 void unsorted_segment_sum(const Call& call) {
-  require_arity(call, 2, 1);
+  check_segment_sum(call);
   const View &x = call.in[0], &ids = call.in[1];
-  check_indices(ids);
   const std::int32_t* id = ids.i32();
-  const std::int64_t segments = call.out[0].rank == 2 ? call.out[0].dims[0] : 0;
+  const std::int64_t segments = call.out[0].dims[0];
   scatter(call, x, ids.size(), [&](std::int64_t r) -> std::int64_t {
     return id[r] >= 0 && id[r] < segments ? id[r] : -1;
   });
 }
 
 template <class T, bool product_of>
-void scan_as(const Call& call, bool exclusive, bool reverse) {
+void scan_as(const Call& call, const Scan& s) {
   const View& x = call.in[0];
   const T* in = static_cast<const T*>(x.data);
   T* out = static_cast<T*>(call.out[0].data);
@@ -142,28 +118,22 @@ void scan_as(const Call& call, bool exclusive, bool reverse) {
       const std::int64_t base = r / inner * n * inner + r % inner;
       T total = product_of ? T{1} : T{0};
       for (std::int64_t k = 0; k < n; ++k) {
-        const std::int64_t at = base + (reverse ? n - 1 - k : k) * inner;
-        if (exclusive) out[at] = total;
+        const std::int64_t at = base + (s.reverse ? n - 1 - k : k) * inner;
+        if (s.exclusive) out[at] = total;
         total = product_of ? total * in[at] : total + in[at];
-        if (!exclusive) out[at] = total;
+        if (!s.exclusive) out[at] = total;
       }
     }
   });
 }
 
-// Along the middle axis of [outer, axis, inner]. Attributes: exclusive, reverse.
 template <bool product_of>
 void scan(const Call& call) {
-  require_arity(call, 1, 1);
-  const View &x = call.in[0], &y = call.out[0];
-  require(x.rank == 3 && x.size() == y.size() && x.dtype == y.dtype, "shapes or dtypes differ");
-  const bool exclusive = call.attr(0) != 0, reverse = call.attr(1) != 0;
-  if (x.dtype == DType::float32)
-    scan_as<float, product_of>(call, exclusive, reverse);
-  else if (x.dtype == DType::int32)
-    scan_as<std::uint32_t, product_of>(call, exclusive, reverse);
+  const Scan s(call);
+  if (call.in[0].dtype == DType::float32)
+    scan_as<float, product_of>(call, s);
   else
-    fail("takes float32 or int32");
+    scan_as<std::uint32_t, product_of>(call, s);
 }
 
 }  // namespace

@@ -1,6 +1,7 @@
 // Pooling over NHWC images, and its gradients.
+#include "../arguments/pool.h"
+
 #include <limits>
-#include <vector>
 
 #include "blocks.h"
 #include "register.h"
@@ -9,56 +10,24 @@
 namespace rareface::cpu {
 namespace {
 
-// Attributes of every kernel here, in this order: strides, dilations and sizes of the window, and
-// the padding before the image; each for height, then width.
-struct Window {
-  std::int64_t batch, in_h, in_w, out_h, out_w, channels;
-  std::int64_t stride_h, stride_w, dilation_h, dilation_w, filter_h, filter_w, pad_h, pad_w;
-
-  Window(const Call& call, const View& image, const View& pooled) {
-    require(image.rank == 4 && pooled.rank == 4, "takes tensors of rank 4");
-    require(image.dtype == DType::float32 && pooled.dtype == DType::float32, "takes float32 only");
-    require(image.dims[0] == pooled.dims[0] && image.dims[3] == pooled.dims[3],
-            "batch sizes or channels differ");
-    batch = image.dims[0];
-    in_h = image.dims[1];
-    in_w = image.dims[2];
-    channels = image.dims[3];
-    out_h = pooled.dims[1];
-    out_w = pooled.dims[2];
-    stride_h = call.attr_int(0);
-    stride_w = call.attr_int(1);
-    dilation_h = call.attr_int(2);
-    dilation_w = call.attr_int(3);
-    filter_h = call.attr_int(4);
-    filter_w = call.attr_int(5);
-    pad_h = call.attr_int(6);
-    pad_w = call.attr_int(7);
-    require(stride_h > 0 && stride_w > 0 && dilation_h > 0 && dilation_w > 0 && filter_h > 0 &&
-                filter_w > 0,
-            "strides, dilations and sizes must be positive");
-  }
-
-  // body(pixel) for each pixel (y * in_w + x) of the window of one output that lies in the image.
-  template <class F>
-  void for_pixels(std::int64_t out_y, std::int64_t out_x, F&& body) const {
-    for (std::int64_t fy = 0; fy < filter_h; ++fy) {
-      const std::int64_t y = out_y * stride_h - pad_h + fy * dilation_h;
-      if (y < 0 || y >= in_h) continue;
-      for (std::int64_t fx = 0; fx < filter_w; ++fx) {
-        const std::int64_t x = out_x * stride_w - pad_w + fx * dilation_w;
-        if (x >= 0 && x < in_w) body(y * in_w + x);
-      }
+// body(pixel) for each pixel (y * in_w + x) of the window of one output that lies in the image.
+template <class F>
+void for_pixels(const Window& w, std::int64_t out_y, std::int64_t out_x, F&& body) {
+  for (std::int64_t fy = 0; fy < w.filter_h; ++fy) {
+    const std::int64_t y = out_y * w.stride_h - w.pad_h + fy * w.dilation_h;
+    if (y < 0 || y >= w.in_h) continue;
+    for (std::int64_t fx = 0; fx < w.filter_w; ++fx) {
+      const std::int64_t x = out_x * w.stride_w - w.pad_w + fx * w.dilation_w;
+      if (x >= 0 && x < w.in_w) body(y * w.in_w + x);
     }
   }
-};
+}
 
 enum class Kind { max, average };
 
 template <Kind kind>
 void pool(const Call& call) {
-  require_arity(call, 1, 1);
-  const Window w(call, call.in[0], call.out[0]);
+  const Window w = pool_window(call);
   const float* x = call.in[0].f32();
   float* y = call.out[0].f32_out();
   const std::int64_t c = w.channels;
@@ -70,7 +39,7 @@ void pool(const Call& call) {
         float* out = y + (r * w.out_w + out_x) * c;
         std::fill(out, out + c, kind == Kind::max ? -std::numeric_limits<float>::infinity() : 0.0f);
         std::int64_t count = 0;
-        w.for_pixels(r % w.out_h, out_x, [&](std::int64_t pixel) {
+        for_pixels(w, r % w.out_h, out_x, [&](std::int64_t pixel) {
           const float* in = image + pixel * c;
           ++count;
           if constexpr (kind == Kind::max) {
@@ -111,9 +80,7 @@ void clear_strip(const Window& w, float* dx, std::int64_t width) {
 
 // Inputs: dy, x. The first of equal maxima takes the gradient, as in tfjs.
 void max_pool_grad(const Call& call) {
-  require_arity(call, 2, 1);
-  const Window w(call, call.in[1], call.in[0]);
-  require(call.out[0].size() == call.in[1].size(), "dx must have the shape of x");
+  const Window w = max_pool_grad_window(call);
   const std::int64_t c = w.channels, pixels = w.in_h * w.in_w;
   for_strips(call, w, [&](std::int64_t image, std::int64_t first, std::int64_t width) {
     const float* x = call.in[1].f32() + image * pixels * c + first;
@@ -125,7 +92,7 @@ void max_pool_grad(const Call& call) {
     for (std::int64_t i = 0; i < w.out_h * w.out_w; ++i) {
       std::fill_n(best, width, -std::numeric_limits<float>::infinity());
       std::fill_n(at, width, -1);
-      w.for_pixels(i / w.out_w, i % w.out_w, [&](std::int64_t pixel) {
+      for_pixels(w, i / w.out_w, i % w.out_w, [&](std::int64_t pixel) {
         const float* in = x + pixel * c;
         const auto here = static_cast<std::int32_t>(pixel);
 #pragma omp simd
@@ -143,8 +110,7 @@ void max_pool_grad(const Call& call) {
 
 // Inputs: dy. Each pixel gets its share of its windows' means.
 void avg_pool_grad(const Call& call) {
-  require_arity(call, 1, 1);
-  const Window w(call, call.out[0], call.in[0]);
+  const Window w = avg_pool_grad_window(call);
   const std::int64_t c = w.channels, pixels = w.in_h * w.in_w;
   for_strips(call, w, [&](std::int64_t image, std::int64_t first, std::int64_t width) {
     const float* dy = call.in[0].f32() + image * w.out_h * w.out_w * c + first;
@@ -152,9 +118,9 @@ void avg_pool_grad(const Call& call) {
     clear_strip(w, dx, width);
     for (std::int64_t i = 0; i < w.out_h * w.out_w; ++i) {
       std::int64_t count = 0;
-      w.for_pixels(i / w.out_w, i % w.out_w, [&](std::int64_t) { ++count; });
+      for_pixels(w, i / w.out_w, i % w.out_w, [&](std::int64_t) { ++count; });
       const float share = 1.0f / static_cast<float>(count);
-      w.for_pixels(i / w.out_w, i % w.out_w, [&](std::int64_t pixel) {
+      for_pixels(w, i / w.out_w, i % w.out_w, [&](std::int64_t pixel) {
         float* out = dx + pixel * c;
 #pragma omp simd
         for (std::int64_t k = 0; k < width; ++k) out[k] += dy[i * c + k] * share;

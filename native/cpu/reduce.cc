@@ -2,66 +2,16 @@
 //
 // Floats are added in float32 over short blocks and in double above them: the error does not grow
 // with the size, and the inner loops keep their width.
+#include "../arguments/reduce.h"
+
 #include <type_traits>
 
 #include "blocks.h"
-#include "reduce_ops.h"
 #include "register.h"
 #include "vector_math.h"
 
 namespace rareface::cpu {
 namespace {
-
-// --- Geometry: the dimensions with neighbours of one kind merged.
-
-struct Axes {
-  int count = 0;
-  std::int64_t dims[kMaxRank] = {};
-  std::int64_t strides[kMaxRank] = {};
-  std::int64_t size() const { return product(dims, 0, count); }
-  // Offset of the flat index i.
-  std::int64_t at(std::int64_t i) const {
-    std::int64_t offset = 0;
-    for (int k = count - 1; k >= 0; --k) {
-      offset += i % dims[k] * strides[k];
-      i /= dims[k];
-    }
-    return offset;
-  }
-};
-
-struct Geometry {
-  Axes kept, reduced;  // all but the innermost, which is contiguous:
-  std::int64_t inner = 1;
-  bool inner_reduced = true;
-  std::int64_t count = 1;  // elements behind one result
-};
-
-Geometry geometry(const View& x, bool (&is_reduced)[kMaxRank]) {
-  std::int64_t dims[kMaxRank];
-  bool reduced[kMaxRank];
-  int rank = 0;
-  Geometry g;
-  for (int i = 0; i < x.rank; ++i) {
-    if (is_reduced[i]) g.count *= x.dims[i];
-    if (x.dims[i] == 1) continue;
-    if (rank > 0 && reduced[rank - 1] == is_reduced[i]) {
-      dims[rank - 1] *= x.dims[i];
-    } else {
-      dims[rank] = x.dims[i];
-      reduced[rank++] = is_reduced[i];
-    }
-  }
-  if (rank == 0) return g;
-  g.inner = dims[rank - 1];
-  g.inner_reduced = reduced[rank - 1];
-  for (int i = 0; i < rank - 1; ++i) {
-    Axes& axes = reduced[i] ? g.reduced : g.kept;
-    axes.dims[axes.count] = dims[i];
-    axes.strides[axes.count++] = product(dims, i + 1, rank);
-  }
-  return g;
-}
 
 // --- Loops.
 
@@ -93,7 +43,7 @@ typename Op::Wide reduce_row(const typename Op::In* p, std::int64_t n) {
 
 // The innermost dimension is reduced.
 template <class Op>
-void reduce_inner(const Call& call, const Geometry& g) {
+void reduce_inner(const Call& call, const Reduction& g) {
   using Wide = typename Op::Wide;
   const auto* x = static_cast<const typename Op::In*>(call.in[0].data);
   auto* y = static_cast<typename Op::Out*>(call.out[0].data);
@@ -167,7 +117,7 @@ void join_short_rows(typename Op::Wide* wide, std::int64_t n, const typename Op:
 
 // The innermost dimension is kept.
 template <class Op>
-void reduce_outer(const Call& call, const Geometry& g) {
+void reduce_outer(const Call& call, const Reduction& g) {
   using Wide = typename Op::Wide;
   const auto* x = static_cast<const typename Op::In*>(call.in[0].data);
   auto* y = static_cast<typename Op::Out*>(call.out[0].data);
@@ -213,58 +163,24 @@ void reduce_outer(const Call& call, const Geometry& g) {
   });
 }
 
-// Attributes: the axes to reduce, none negative.
-template <class Op>
-void reduce(const Call& call) {
-  const View& x = call.in[0];
-  bool is_reduced[kMaxRank] = {};
-  for (int i = 0; i < call.attr_count; ++i) {
-    const std::int64_t axis = call.attr_int(i);
-    require(axis >= 0 && axis < x.rank, "axis ", axis, " is out of range");
-    is_reduced[axis] = true;
+struct Run {
+  template <class Op>
+  static void run(const Call& call) {
+    const Reduction r = reduction(call);
+    if (r.outputs == 0) return;
+    if (r.count == 0) {
+      auto* y = static_cast<typename Op::Out*>(call.out[0].data);
+      std::fill(y, y + r.outputs, Op::finish(Op::kWide, 0));
+    } else if (r.inner_reduced) {
+      reduce_inner<Op>(call, r);
+    } else {
+      reduce_outer<Op>(call, r);
+    }
   }
-  std::int64_t outputs = 1;
-  for (int i = 0; i < x.rank; ++i) outputs *= is_reduced[i] ? 1 : x.dims[i];
-  require(outputs == call.out[0].size(), "the output's size should be ", outputs);
-  if (outputs == 0) return;
-  const Geometry g = geometry(x, is_reduced);
-  if (g.count == 0) {
-    auto* y = static_cast<typename Op::Out*>(call.out[0].data);
-    std::fill(y, y + outputs, Op::finish(Op::kWide, 0));
-  } else if (g.inner_reduced) {
-    reduce_inner<Op>(call, g);
-  } else {
-    reduce_outer<Op>(call, g);
-  }
-}
-
-template <class OnFloat, class OnInt, class OnBool = void>
-void dispatch(const Call& call) {
-  require_arity(call, 1, 1);
-  const DType dtype = call.in[0].dtype;
-  require(call.out[0].dtype == dtype, "the output's dtype must be the input's");
-  if constexpr (!std::is_void_v<OnFloat>) {
-    if (dtype == DType::float32) return reduce<OnFloat>(call);
-  }
-  if constexpr (!std::is_void_v<OnInt>) {
-    if (dtype == DType::int32) return reduce<OnInt>(call);
-  }
-  if constexpr (!std::is_void_v<OnBool>) {
-    if (dtype == DType::boolean) return reduce<OnBool>(call);
-  }
-  fail("this dtype is not supported");
-}
+};
 
 }  // namespace
 
-void register_reduce(KernelTable& table) {
-  table.add("Sum", dispatch<SumFloat, SumInt>);
-  table.add("Mean", dispatch<MeanFloat, void>);
-  table.add("Prod", dispatch<Prod<float>, Prod<std::int32_t>>);
-  table.add("Max", dispatch<MaxFloat, MaxInt<std::int32_t>, MaxInt<std::uint8_t>>);
-  table.add("Min", dispatch<MinFloat, MinInt<std::int32_t>, MinInt<std::uint8_t>>);
-  table.add("All", dispatch<void, void, All>);
-  table.add("Any", dispatch<void, void, Any>);
-}
+void register_reduce(KernelTable& table) { ReduceKernels<Run>::add_to(table); }
 
 }  // namespace rareface::cpu

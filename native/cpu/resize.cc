@@ -1,5 +1,6 @@
 // Resizing NHWC images, bilinear and to the nearest pixel, and the gradients.
-#include <cmath>
+#include "../arguments/resize.h"
+
 #include <vector>
 
 #include "blocks.h"
@@ -8,57 +9,14 @@
 namespace rareface::cpu {
 namespace {
 
-struct Options {  // the attributes
-  bool align_corners, half_pixel_centers;
-  explicit Options(const Call& call)
-      : align_corners(call.attr(0) != 0), half_pixel_centers(call.attr(1) != 0) {}
-};
-
-double scale_of(std::int64_t small, std::int64_t large, const Options& o) {
-  const std::int64_t cut = o.align_corners && large > 1 ? 1 : 0;
-  return static_cast<double>(small - cut) / static_cast<double>(large - cut);
-}
-
-// Where one index of the resized axis comes from: two indices and the second one's weight.
-struct Source {
-  std::int64_t low, high;
-  float weight;
-};
-
-std::vector<Source> bilinear_sources(std::int64_t in, std::int64_t out, const Options& o) {
-  std::vector<Source> sources;
-  const double scale = scale_of(in, out, o);
-  for (std::int64_t i = 0; i < out; ++i) {
-    const double index = static_cast<double>(i);
-    const double at = o.half_pixel_centers ? scale * (index + 0.5) - 0.5 : scale * index;
-    const auto low = std::max<std::int64_t>(0, static_cast<std::int64_t>(std::floor(at)));
-    const auto high = std::min(in - 1, static_cast<std::int64_t>(std::ceil(at)));
-    // Before the first pixel's centre tfjs extrapolates to a weight below 0, on equal pixels.
-    sources.push_back(
-        {low, std::max<std::int64_t>(high, 0), static_cast<float>(at - static_cast<double>(low))});
-  }
-  return sources;
-}
-
-std::vector<std::int64_t> nearest_sources(std::int64_t in, std::int64_t out, const Options& o) {
-  std::vector<std::int64_t> sources;
-  const double scale = scale_of(in, out, o);
-  for (std::int64_t i = 0; i < out; ++i) {
-    const double at = scale * (static_cast<double>(i) + (o.half_pixel_centers ? 0.5 : 0.0));
-    // floor(x + 0.5) is JavaScript's Math.round.
-    const double near = o.align_corners ? std::floor(at + 0.5) : std::floor(at);
-    sources.push_back(std::clamp<std::int64_t>(static_cast<std::int64_t>(near), 0, in - 1));
-  }
-  return sources;
-}
-
-void check(const Call& call) {
-  require_arity(call, 1, 1);
-  const View &x = call.in[0], &y = call.out[0];
-  require(x.rank == 4 && y.rank == 4, "takes images of rank 4");
-  require(x.dtype == DType::float32 && y.dtype == DType::float32, "takes float32 only");
-  require(x.dims[0] == y.dims[0] && x.dims[3] == y.dims[3], "batch sizes or channels differ");
-  require((x.size() > 0) == (y.size() > 0), "an image is empty");
+// Where each index of the resized axis comes from.
+template <class Source>
+std::vector<Source> sources(std::int64_t in, std::int64_t out, const ResizeOptions& options,
+                            Source (*source)(const ResizedAxis&, std::int64_t)) {
+  const ResizedAxis axis(in, out, options);
+  std::vector<Source> all;
+  for (std::int64_t i = 0; i < out; ++i) all.push_back(source(axis, i));
+  return all;
 }
 
 // body(batch, y) for each row of the resized image.
@@ -72,19 +30,18 @@ void for_image_rows(const Call& call, const View& image, F&& body) {
 }
 
 void resize_bilinear(const Call& call) {
-  check(call);
-  const Options options(call);
+  const ResizeOptions options(call);
   const View &x = call.in[0], &y = call.out[0];
   if (y.size() == 0) return;
   const std::int64_t c = x.dims[3];
-  const auto rows = bilinear_sources(x.dims[1], y.dims[1], options);
-  const auto columns = bilinear_sources(x.dims[2], y.dims[2], options);
+  const auto rows = sources(x.dims[1], y.dims[1], options, bilinear_source);
+  const auto columns = sources(x.dims[2], y.dims[2], options, bilinear_source);
   for_image_rows(call, y, [&](std::int64_t batch, std::int64_t out_y) {
-    const Source v = rows[static_cast<std::size_t>(out_y)];
+    const BilinearSource v = rows[static_cast<std::size_t>(out_y)];
     const float* top = x.f32() + (batch * x.dims[1] + v.low) * x.dims[2] * c;
     const float* bottom = x.f32() + (batch * x.dims[1] + v.high) * x.dims[2] * c;
     float* out = y.f32_out() + (batch * y.dims[1] + out_y) * y.dims[2] * c;
-    for (const Source& h : columns) {
+    for (const BilinearSource& h : columns) {
       const float *tl = top + h.low * c, *tr = top + h.high * c;
       const float *bl = bottom + h.low * c, *br = bottom + h.high * c;
 #pragma omp simd
@@ -99,13 +56,12 @@ void resize_bilinear(const Call& call) {
 }
 
 void resize_nearest(const Call& call) {
-  check(call);
-  const Options options(call);
+  const ResizeOptions options(call);
   const View &x = call.in[0], &y = call.out[0];
   if (y.size() == 0) return;
   const std::int64_t c = x.dims[3];
-  const auto rows = nearest_sources(x.dims[1], y.dims[1], options);
-  const auto columns = nearest_sources(x.dims[2], y.dims[2], options);
+  const auto rows = sources(x.dims[1], y.dims[1], options, nearest_source);
+  const auto columns = sources(x.dims[2], y.dims[2], options, nearest_source);
   for_image_rows(call, y, [&](std::int64_t batch, std::int64_t out_y) {
     const std::int64_t from = rows[static_cast<std::size_t>(out_y)];
     const float* in = x.f32() + (batch * x.dims[1] + from) * x.dims[2] * c;
@@ -138,15 +94,14 @@ void scatter_images(const Call& call, F&& body) {
 }
 
 void resize_bilinear_grad(const Call& call) {
-  check(call);
-  const Options options(call);
+  const ResizeOptions options(call);
   const View &dy = call.in[0], &dx = call.out[0];
   if (dx.size() == 0) return;
-  const auto rows = bilinear_sources(dx.dims[1], dy.dims[1], options);
-  const auto columns = bilinear_sources(dx.dims[2], dy.dims[2], options);
+  const auto rows = sources(dx.dims[1], dy.dims[1], options, bilinear_source);
+  const auto columns = sources(dx.dims[2], dy.dims[2], options, bilinear_source);
   scatter_images(call, [&](const float* in, float* out, std::int64_t c, std::int64_t width) {
-    for (const Source& v : rows) {
-      for (const Source& h : columns) {
+    for (const BilinearSource& v : rows) {
+      for (const BilinearSource& h : columns) {
         const auto add = [&](std::int64_t y, std::int64_t x, float weight) {
           float* to = out + (y * dx.dims[2] + x) * c;
 #pragma omp simd
@@ -163,12 +118,11 @@ void resize_bilinear_grad(const Call& call) {
 }
 
 void resize_nearest_grad(const Call& call) {
-  check(call);
-  const Options options(call);
+  const ResizeOptions options(call);
   const View &dy = call.in[0], &dx = call.out[0];
   if (dx.size() == 0) return;
-  const auto rows = nearest_sources(dx.dims[1], dy.dims[1], options);
-  const auto columns = nearest_sources(dx.dims[2], dy.dims[2], options);
+  const auto rows = sources(dx.dims[1], dy.dims[1], options, nearest_source);
+  const auto columns = sources(dx.dims[2], dy.dims[2], options, nearest_source);
   scatter_images(call, [&](const float* in, float* out, std::int64_t c, std::int64_t width) {
     for (const std::int64_t row : rows) {
       for (const std::int64_t column : columns) {

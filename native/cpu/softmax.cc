@@ -1,4 +1,6 @@
 // Softmax over the last dimension.
+#include "../arguments/softmax.h"
+
 #include <cstring>
 #include <limits>
 
@@ -49,14 +51,9 @@ void softmax_row(const float* x, float* y, std::int64_t n) {
 }
 
 void softmax(const Call& call) {
-  require_arity(call, 1, 1);
-  const View& x = call.in[0];
-  require(x.dtype == DType::float32 && call.out[0].dtype == DType::float32, "takes float32 only");
-  require(x.rank >= 1, "takes a tensor of rank 1 or more");
-  require(x.size() == call.out[0].size(), "sizes differ");
-  const std::int64_t n = x.dims[x.rank - 1];
-  const std::int64_t rows = product(x.dims, 0, x.rank - 1);
-  const float* data = x.f32();
+  const SoftmaxRows s = softmax_rows(call);
+  const std::int64_t rows = s.rows, n = s.n;
+  const float* data = call.in[0].f32();
   float* y = call.out[0].f32_out();
   for_rows(call, rows, n, kCostlyGrain, [&](std::int64_t begin, std::int64_t end) {
     for (std::int64_t r = begin; r < end; ++r) softmax_row(data + r * n, y + r * n, n);

@@ -1,51 +1,14 @@
 // Transposition by any permutation of the axes.
+#include "../arguments/transpose.h"
+
 #include "blocks.h"
 #include "register.h"
 
 namespace rareface::cpu {
 namespace {
 
-struct Permuted {  // output dimensions, neighbours merged; the input's stride behind each
-  int rank = 0;
-  std::int64_t dims[kMaxRank] = {};
-  std::int64_t strides[kMaxRank] = {};
-};
-
-Permuted permuted(const Call& call) {
-  const View& x = call.in[0];
-  Permuted p;
-  bool seen[kMaxRank] = {};
-  std::int64_t previous = -2;
-  for (int i = 0; i < x.rank; ++i) {
-    const std::int64_t axis = call.attr_int(i);
-    require(axis >= 0 && axis < x.rank && !seen[axis], "the permutation is not one");
-    seen[axis] = true;
-    require(call.out[0].dims[i] == x.dims[axis], "the output's shape does not fit");
-    if (x.dims[axis] == 1) continue;
-    const std::int64_t stride = product(x.dims, static_cast<int>(axis) + 1, x.rank);
-    const bool follows =
-        p.rank > 0 &&
-        product(x.dims, static_cast<int>(previous) + 1, static_cast<int>(axis)) == 1 &&
-        axis > previous;
-    if (follows) {
-      p.dims[p.rank - 1] *= x.dims[axis];
-      p.strides[p.rank - 1] = stride;
-    } else {
-      p.dims[p.rank] = x.dims[axis];
-      p.strides[p.rank++] = stride;
-    }
-    previous = axis;
-  }
-  if (p.rank == 0) {
-    p.rank = 1;
-    p.dims[0] = p.strides[0] = 1;
-  }
-  return p;
-}
-
 template <class T>
-void transpose_as(const Call& call) {
-  const Permuted p = permuted(call);
+void transpose_as(const Call& call, const Permuted& p) {
   const T* src = static_cast<const T*>(call.in[0].data);
   T* dst = static_cast<T*>(call.out[0].data);
   const std::int64_t size = call.out[0].size();
@@ -97,15 +60,12 @@ void transpose_as(const Call& call) {
            });
 }
 
-// Attributes: the input axis behind each output axis.
 void transpose(const Call& call) {
-  require_arity(call, 1, 1);
-  require(call.in[0].dtype == call.out[0].dtype && call.in[0].rank == call.out[0].rank,
-          "the output's dtype and rank must be the input's");
+  const Permuted p = permuted(call);
   if (size_of(call.in[0].dtype) == 1)
-    transpose_as<std::uint8_t>(call);
+    transpose_as<std::uint8_t>(call, p);
   else
-    transpose_as<std::uint32_t>(call);
+    transpose_as<std::uint32_t>(call, p);
 }
 
 }  // namespace

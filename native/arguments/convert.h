@@ -3,11 +3,14 @@
 
 #include <cmath>
 #include <cstdint>
+#include <limits>
 
-namespace rareface::cpu {
+#include "portable.h"
+
+namespace rareface {
 
 // ToInt32: truncates, wraps modulo 2^32; NaN and the infinities give 0.
-inline std::int32_t to_int32(double x) {
+RAREFACE_PORTABLE inline std::int32_t to_int32(double x) {
   if (x > -2147483649.0 && x < 2147483648.0) return static_cast<std::int32_t>(x);
   if (!std::isfinite(x)) return 0;
   const double wrapped = std::fmod(std::trunc(x), 4294967296.0);
@@ -15,16 +18,17 @@ inline std::int32_t to_int32(double x) {
 }
 
 // Math.pow: differs from std::pow where an exponent is NaN or the base is 1 in magnitude.
-inline double js_pow(double x, double y) {
-  if (std::isnan(y) || (std::isinf(y) && std::fabs(x) == 1.0)) return std::nan("");
+RAREFACE_PORTABLE inline double js_pow(double x, double y) {
+  if (std::isnan(y) || (std::isinf(y) && std::fabs(x) == 1.0))
+    return std::numeric_limits<double>::quiet_NaN();
   return std::pow(x, y);
 }
 
 // Remainder with the divisor's sign, as tfjs's Mod.
-inline double floor_mod(double a, double b) {
+RAREFACE_PORTABLE inline double floor_mod(double a, double b) {
   const double rest = std::fmod(a, b);
   if ((a < 0 && b < 0) || (a >= 0 && b >= 0)) return rest;
   return std::fmod(rest + b, b);
 }
 
-}  // namespace rareface::cpu
+}  // namespace rareface

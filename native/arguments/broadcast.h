@@ -1,9 +1,9 @@
 // Numpy broadcasting: the shapes of two operands brought to as few dimensions as they need.
 #pragma once
 
-#include "blocks.h"
+#include "call.h"
 
-namespace rareface::cpu {
+namespace rareface {
 
 // Dimensions of the result with neighbours merged wherever both operands allow it, and each
 // operand's stride in elements (0 where it is repeated). At least one dimension.
@@ -58,29 +58,4 @@ inline Broadcast broadcast(const View& a, const View& b, const View& out) {
   return r;
 }
 
-// body(row, offset_a, offset_b) for each row (all but the last dimension) in [begin, end).
-template <class F>
-void for_broadcast_rows(const Broadcast& s, std::int64_t begin, std::int64_t end, F&& body) {
-  const int outer = s.rank - 1;
-  std::int64_t index[kMaxRank] = {};
-  std::int64_t at_a = 0, at_b = 0, rest = begin;
-  for (int i = outer - 1; i >= 0; --i) {
-    index[i] = rest % s.dims[i];
-    rest /= s.dims[i];
-    at_a += index[i] * s.a[i];
-    at_b += index[i] * s.b[i];
-  }
-  for (std::int64_t row = begin; row < end; ++row) {
-    body(row, at_a, at_b);
-    for (int i = outer - 1; i >= 0; --i) {
-      at_a += s.a[i];
-      at_b += s.b[i];
-      if (++index[i] < s.dims[i]) break;
-      at_a -= index[i] * s.a[i];
-      at_b -= index[i] * s.b[i];
-      index[i] = 0;
-    }
-  }
-}
-
-}  // namespace rareface::cpu
+}  // namespace rareface
