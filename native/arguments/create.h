@@ -12,7 +12,7 @@ namespace rareface {
 
 // What a number is as an element: T of a dtype.
 template <class T>
-T element_of(double value) {
+RAREFACE_PORTABLE inline T element_of(double value) {
   if constexpr (std::is_same_v<T, float>)
     return static_cast<float>(value);
   else if constexpr (std::is_same_v<T, std::int32_t>)

@@ -1,7 +1,11 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { expect } from 'vitest';
+import { deviceFromEnvironment } from '../../ts/backend/device.js';
 import { useEngine, type EngineName } from '../../ts/backend/engine.js';
 import { Philox } from '../../ts/base/random.js';
+
+/** Whether the native backend runs on the CPU here, not on a GPU or what plays one (RAREFACE_DEVICE). */
+export const onCpu = deviceFromEnvironment() === 'cpu';
 
 /** How far native results may be from tfjs's own: |difference| <= absolute + relative * |reference|. */
 export interface Tolerance {

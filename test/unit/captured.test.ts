@@ -5,7 +5,7 @@ import { Captured } from '../../ts/backend/capture/captured.js';
 import type { StepFunction } from '../../ts/backend/capture/trace.js';
 import { useEngine } from '../../ts/backend/engine.js';
 import type { NativeBackend } from '../../ts/backend/native-backend.js';
-import { randomTensor } from '../helpers/parity.js';
+import { onCpu, randomTensor } from '../helpers/parity.js';
 
 type Tensors = Record<string, Tensor>;
 
@@ -198,7 +198,7 @@ describe('what a step may not do', () => {
     const table = tf.zeros([3, 2]);
     await expect(
       run((state, { x, table }) => ({ state, outputs: { y: tf.gather(table!, x!) } }), {}, { x, table }),
-    ).rejects.toThrow(/Native kernel Gather.*index/);
+    ).rejects.toThrow(onCpu ? /Native kernel Gather.*index/ : /index outside of its tensor/);
     tf.dispose([x, table]);
   });
 });
