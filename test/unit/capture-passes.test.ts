@@ -44,6 +44,9 @@ describe('memory', () => {
     expect(planMemory(inPlace, values([64, 64, 64]), bound).arenaBytes).toBe(64);
     const readAgain = [x, call('Relu', [1], [2]), call('MatMul', [1, 2], [3])];
     expect(planMemory(readAgain, values([64, 64, 64, 64]), bound).arenaBytes).toBe(192);
+    const [first, second] = [call('AddN', [1, 0], [2]), call('AddN', [0, 1], [2])]; // adds to the first
+    expect(planMemory([x, first], values([64, 64, 64]), bound).arenaBytes).toBe(64);
+    expect(planMemory([x, second], values([64, 64, 64]), bound).arenaBytes).toBe(128);
     const notElementwise = [x, call('MatMul', [1], [2])];
     expect(planMemory(notElementwise, values([64, 64, 64]), bound).arenaBytes).toBe(128);
   });

@@ -4,7 +4,7 @@ import type { Call } from './recorder.js';
 const elementwise = new Set([
   ...['Relu', 'Relu6', 'Neg', 'Abs', 'Sign', 'Square', 'LeakyRelu', 'Step', 'ClipByValue', 'Reciprocal', 'Elu'],
   ...['Tanh', 'Sigmoid', 'Softplus', 'Sqrt', 'Rsqrt', 'Exp', 'Log'],
-  ...['Add', 'Sub', 'Multiply', 'RealDiv', 'Maximum', 'Minimum', 'SquaredDifference', 'Pow', 'AddN'],
+  ...['Add', 'Sub', 'Multiply', 'RealDiv', 'Maximum', 'Minimum', 'SquaredDifference', 'Pow'],
 ]);
 
 /** Positions of the inputs whose memory a call's output may take, if nobody reads them later. */
@@ -15,6 +15,7 @@ export function inPlaceInputs({ kernel, inputs, outputs }: Call, output: number)
     const list = [0, 2, 3][Math.floor(output / n)]!;
     return [1 + list * n + (output % n)];
   }
+  if (kernel === 'AddN') return [0]; // the others are added to it one by one
   if (!elementwise.has(kernel)) return [];
   const { dims, dtype } = outputs[output]!;
   return inputs.flatMap((input, i) => (input.dtype === dtype && sameSize(input.dims, dims) ? [i] : []));
