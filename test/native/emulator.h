@@ -10,22 +10,30 @@
 
 namespace emulator::testing {
 
-// Memory of the device. The emulator's is the host's, so tests look into it.
+// Memory of the device, seen from the host.
 template <class T>
 class Buffer {
  public:
   explicit Buffer(std::size_t count) : count_(count) {
     EXPECT_EQ(cudaMalloc(&data_, count * sizeof(T)), cudaSuccess);
   }
-  Buffer(std::initializer_list<T> values) : Buffer(values.size()) {
-    std::copy(values.begin(), values.end(), data_);
-  }
+  explicit Buffer(const std::vector<T>& values) : Buffer(values.size()) { *this = values; }
+  Buffer(std::initializer_list<T> values) : Buffer(std::vector<T>(values)) {}
   ~Buffer() { cudaFree(data_); }
   Buffer(const Buffer&) = delete;
   Buffer& operator=(const Buffer&) = delete;
+  void operator=(const std::vector<T>& values) {
+    EXPECT_EQ(cudaMemcpy(data_, values.data(), count_ * sizeof(T), cudaMemcpyHostToDevice),
+              cudaSuccess);
+  }
 
   operator T*() const { return data_; }  // NOLINT(google-explicit-constructor): an argument
-  std::vector<T> values() const { return {data_, data_ + count_}; }
+  std::vector<T> values() const {
+    std::vector<T> values(count_);
+    EXPECT_EQ(cudaMemcpy(values.data(), data_, count_ * sizeof(T), cudaMemcpyDeviceToHost),
+              cudaSuccess);
+    return values;
+  }
 
  private:
   std::size_t count_;
@@ -40,8 +48,10 @@ struct Sizes {
 // Runs a kernel. Gives what went wrong: "cudaErrorLaunchFailure: block (0, 0, 0): ...", or "".
 template <class... Parameters, class... Arguments>
 std::string run(Sizes sizes, void (*kernel)(Parameters...), const Arguments&... arguments) {
-  launch(reinterpret_cast<const void*>(kernel), sizes.blocks, sizes.threads, sizes.shared, nullptr,
-         [=, ... held = static_cast<Parameters>(arguments)] { kernel(held...); });
+  launch(
+      reinterpret_cast<const void*>(kernel), sizes.blocks, sizes.threads, sizes.shared, nullptr,
+      [=, ... held = static_cast<Parameters>(arguments)] { kernel(held...); },
+      pointers_of(static_cast<Parameters>(arguments)...));
   const cudaError_t error = cudaGetLastError();
   if (error == cudaSuccess) return "";
   return std::string(cudaGetErrorName(error)) + ": " + cudaGetErrorString(error);

@@ -10,6 +10,13 @@ namespace {
 
 constexpr unsigned kAll = 0xffffffffu;
 
+template <class T>
+std::vector<T> counted(std::size_t count) {
+  std::vector<T> values(count);
+  std::iota(values.begin(), values.end(), T{});
+  return values;
+}
+
 // --- threads
 
 __global__ void note_places(int* counts, dim3* sizes) {
@@ -23,13 +30,12 @@ __global__ void note_places(int* counts, dim3* sizes) {
 TEST(Emulator, RunsEveryThreadOnceInEveryOrder) {
   for (const char* name : kOrders) {
     const Order order(name);
-    Buffer<int> counts(2 * 3 * 4 * 5 * 3 * 2);
+    Buffer<int> counts(std::vector<int>(2 * 3 * 4 * 5 * 3 * 2));
     Buffer<dim3> sizes(2);
-    std::fill_n(static_cast<int*>(counts), 720, 0);
     EXPECT_EQ(run({{2, 3, 4}, {5, 3, 2}}, note_places, counts, sizes), "");
     EXPECT_EQ(counts.values(), std::vector<int>(720, 1)) << name;
-    EXPECT_EQ(sizes[0].z, 4u);
-    EXPECT_EQ(sizes[1].y, 3u);
+    EXPECT_EQ(sizes.values()[0].z, 4u);
+    EXPECT_EQ(sizes.values()[1].y, 3u);
   }
 }
 
@@ -46,7 +52,7 @@ TEST(Emulator, TakesUpThreadsInTheOrderAskedFor) {
     EXPECT_EQ(run({3, 4}, note_order, seen, next), "");
     if (std::string(name) == "shuffled") {
       EXPECT_NE(seen.values(), expected);
-      EXPECT_TRUE(std::is_permutation(expected.begin(), expected.end(), seen + 0));
+      EXPECT_TRUE(std::is_permutation(expected.begin(), expected.end(), seen.values().begin()));
     } else {
       EXPECT_EQ(seen.values(), expected) << name;
     }
@@ -74,11 +80,10 @@ __global__ void sum_blocks(const float* in, float* out) {
 TEST(Emulator, BarriersMakeAReduction) {
   for (const char* name : kOrders) {
     const Order order(name);
-    Buffer<float> in(5 * 96), out(5);
-    std::iota(in + 0, in + 480, 0.0f);
+    const Buffer<float> in(counted<float>(480)), out(5);
     EXPECT_EQ(run({5, 96}, sum_blocks, in, out), "");
-    for (int block = 0; block < 5; ++block)
-      EXPECT_EQ(out[block], 96.0f * (96.0f * static_cast<float>(block) + 47.5f)) << name;
+    for (std::size_t block = 0; block < 5; ++block)
+      EXPECT_EQ(out.values()[block], 96.0f * (96.0f * static_cast<float>(block) + 47.5f)) << name;
   }
 }
 
@@ -92,8 +97,7 @@ TEST(Emulator, AnotherOrderShowsAMissingBarrier) {
   std::vector<std::vector<int>> results;
   for (const char* name : kOrders) {
     const Order order(name);
-    Buffer<int> data(64);
-    std::iota(data + 0, data + 64, 0);
+    const Buffer<int> data(counted<int>(64));
     EXPECT_EQ(run({1, 64}, reverse_without_barrier, data), "");
     results.push_back(data.values());
   }
@@ -116,7 +120,8 @@ TEST(Emulator, ThreadsThatHaveEndedAreNotWaitedFor) {
     const Order order(name);
     Buffer<int> data(40);
     EXPECT_EQ(run({1, 64}, leave_early, data), "");
-    EXPECT_GE(*std::min_element(data + 0, data + 31), 4) << name;
+    const auto values = data.values();
+    EXPECT_GE(*std::min_element(values.begin(), values.begin() + 31), 4) << name;
   }
 }
 
@@ -132,15 +137,18 @@ __global__ void shuffle_ways(int* out, int width) {
 
 TEST(Emulator, ShufflesWithinSegments) {
   for (const int width : {32, 16, 8}) {
-    Buffer<int> out(128);
+    const Buffer<int> out(128);
     EXPECT_EQ(run({1, 32}, shuffle_ways, out, width), "");
+    std::vector<int> expected(128);
     for (int lane = 0; lane < 32; ++lane) {
       const int start = lane / width * width, in = lane - start;
-      EXPECT_EQ(out[lane], start + 5);
-      EXPECT_EQ(out[32 + lane], in >= 3 ? lane - 3 : lane);
-      EXPECT_EQ(out[64 + lane], in + 3 < width ? lane + 3 : lane);
-      EXPECT_EQ(out[96 + lane], lane ^ 6);
+      int* const own = expected.data() + lane;
+      own[0] = start + 5;
+      own[32] = in >= 3 ? lane - 3 : lane;
+      own[64] = in + 3 < width ? lane + 3 : lane;
+      own[96] = lane ^ 6;
     }
+    EXPECT_EQ(out.values(), expected);
   }
 }
 
@@ -163,10 +171,10 @@ TEST(Emulator, LanesOfAMaskMeetInTheirBranch) {
     Buffer<unsigned> votes(64);
     Buffer<double> values(64);
     EXPECT_EQ(run({1, 64}, exchange_in_branches, votes, values), "");
-    for (int i = 0; i < 64; ++i) {
-      const int lane = i % 32;
-      ASSERT_EQ(votes[i], (lane < 16 ? 0x5555u : 0x11110000u) + 2);
-      ASSERT_EQ(values[i], lane < 16 ? 0.5 * (lane ^ 15) : 0.25 * (lane ^ 1));
+    for (std::size_t i = 0; i < 64; ++i) {
+      const int lane = static_cast<int>(i % 32);
+      ASSERT_EQ(votes.values()[i], (lane < 16 ? 0x5555u : 0x11110000u) + 2);
+      ASSERT_EQ(values.values()[i], lane < 16 ? 0.5 * (lane ^ 15) : 0.25 * (lane ^ 1));
     }
   }
 }
@@ -240,7 +248,7 @@ __global__ void hold_while_stuck(int* live) {
 TEST(Emulator, ThreadsThatAreGivenUpLeaveNothingBehind) {
   Buffer<int> live{0};
   expect_says(run({1, 100}, hold_while_stuck, live), {"divergent barrier"});
-  EXPECT_EQ(live[0], 0);
+  EXPECT_EQ(live.values()[0], 0);
 }
 
 TEST(Emulator, RefusesWhatAGpuDoesNotTake) {

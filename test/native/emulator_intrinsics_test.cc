@@ -86,24 +86,23 @@ TEST(Emulator, TensorCoresMultiplyRoundedFactorsExactly) {
   std::mt19937 engine(1);
   std::normal_distribution<float> normal;
   for (const bool half : {false, true}) {
-    const int depth = half ? 16 : 8;
-    Buffer<float> a(static_cast<std::size_t>(16 * depth)), b(static_cast<std::size_t>(depth * 8)),
-        d(128);
-    std::vector<float> expected;
-    for (int i = 0; i < 16 * depth; ++i) a[i] = normal(engine);
-    for (int i = 0; i < depth * 8; ++i) b[i] = normal(engine);
-    for (int i = 0; i < 128; ++i) d[i] = normal(engine);
-    for (int row = 0; row < 16; ++row)
-      for (int column = 0; column < 8; ++column) {
-        float sum = d[row * 8 + column];
-        for (int k = 0; k < depth; ++k) {
+    const std::size_t depth = half ? 16 : 8;
+    const auto draw = [&](std::size_t count) {
+      std::vector<float> values(count);
+      for (float& value : values) value = normal(engine);
+      return values;
+    };
+    const auto a = draw(16 * depth), b = draw(depth * 8);
+    auto sums = draw(128);
+    const Buffer<float> to_a(a), to_b(b), to_sums(sums);
+    for (std::size_t row = 0; row < 16; ++row)
+      for (std::size_t column = 0; column < 8; ++column)
+        for (std::size_t k = 0; k < depth; ++k) {
           const float x = a[row * depth + k], y = b[k * 8 + column];
-          sum += half ? bf16(x) * bf16(y) : tf32(x) * tf32(y);
+          sums[row * 8 + column] += half ? bf16(x) * bf16(y) : tf32(x) * tf32(y);
         }
-        expected.push_back(sum);
-      }
-    EXPECT_EQ(run({1, 32}, half ? multiply_bf16 : multiply_tf32, a, b, d), "");
-    EXPECT_EQ(d.values(), expected);
+    EXPECT_EQ(run({1, 32}, half ? multiply_bf16 : multiply_tf32, to_a, to_b, to_sums), "");
+    EXPECT_EQ(to_sums.values(), sums);
   }
 }
 
@@ -117,7 +116,7 @@ __global__ void multiply_unrounded(float* d) {
 TEST(Emulator, TensorCoresCutOffWhatTf32DoesNotHold) {
   Buffer<float> d(32);
   EXPECT_EQ(run({1, 32}, multiply_unrounded, d), "");
-  EXPECT_EQ(d[0], 4);
+  EXPECT_EQ(d.values()[0], 4);
   expect_says(run({1, 31}, multiply_unrounded, d), {"mma without all lanes"});
 }
 
@@ -191,6 +190,7 @@ TEST(EmulatorDeathTest, AddressSanitizerSeesWhatLeavesABlock) {
   const Buffer<float> data(5);
   EXPECT_DEATH(run({}, write_at, data, 5), "heap-buffer-overflow");
   EXPECT_DEATH(run({1, 1, 20}, write_shared_at, 5), "heap-buffer-overflow");
+  EXPECT_DEATH(data[0] = 1, "use-after-poison");  // by the host
 }
 #endif
 

@@ -1,5 +1,6 @@
 // The CUDA emulator: memory, streams and graphs.
 #include <cmath>
+#include <memory>
 
 #include "emulator.h"
 
@@ -35,32 +36,55 @@ class StreamTest : public ::testing::Test {
     EXPECT_EQ(cudaGraphDestroy(graph), cudaSuccess);
     return exec;
   }
+  void start(unsigned threads, std::function<void()> body, std::vector<const void*> pointers = {}) {
+    launch(reinterpret_cast<const void*>(add), 1, threads, 0, stream_, std::move(body),
+           std::move(pointers));
+  }
   cudaStream_t stream_ = nullptr;
 };
 
 TEST_F(StreamTest, ReplaysWhatWasCaptured) {
   Buffer<float> a{1, 2, 3}, b{10, 20, 30}, c(3);
   begin();
-  float *to = c, *from = a, *more = b;
+  float* to = c;
   EXPECT_EQ(cudaMemcpyAsync(c, a, 12, cudaMemcpyDeviceToDevice, stream_), cudaSuccess);
-  launch(reinterpret_cast<const void*>(add), 1, 3, 0, stream_, [=] { add(to, more); });
+  start(3, [to, from = static_cast<float*>(b)] { add(to, from); });
   EXPECT_EQ(cudaMemsetAsync(a, 0, 4, stream_), cudaSuccess);
-  to = from;  // it holds its arguments by value
-  EXPECT_TRUE(std::isnan(c[0]));
-  EXPECT_EQ(a[0], 1);
+  EXPECT_TRUE(std::isnan(c.values()[0]));
+  EXPECT_EQ(a.values()[0], 1);
   cudaGraphExec_t exec = end(3);
   EXPECT_EQ(cudaGraphLaunch(exec, stream_), cudaSuccess);
   EXPECT_EQ(c.values(), (std::vector<float>{11, 22, 33}));
-  b[1] = 70;
+  b = std::vector<float>{10, 70, 30};
   EXPECT_EQ(cudaGraphLaunch(exec, stream_), cudaSuccess);
   EXPECT_EQ(cudaStreamSynchronize(stream_), cudaSuccess);
   EXPECT_EQ(c.values(), (std::vector<float>{10, 72, 33}));
   EXPECT_EQ(cudaGraphExecDestroy(exec), cudaSuccess);
 }
 
+TEST_F(StreamTest, AReplayMissesMemoryThatIsGone) {
+  auto data = std::make_unique<Buffer<float>>(3);
+  begin();
+  start(3, [to = static_cast<float*>(*data)] { add(to, to); }, {*data});
+  cudaGraphExec_t exec = end(1);
+  EXPECT_EQ(cudaGraphLaunch(exec, stream_), cudaSuccess);
+  data.reset();
+  EXPECT_EQ(cudaGraphLaunch(exec, stream_), cudaErrorIllegalAddress);
+  cudaGetLastError();
+  cudaGraphExecDestroy(exec);
+}
+
+TEST(Emulator, RefusesPointersOfTheHost) {
+  const Buffer<float> data(3);
+  float host = 0;
+  EXPECT_EQ(run({1, 3}, add, data, data), "");
+  expect_says(run({1, 3}, add, data, &host), {"cudaErrorIllegalAddress", "pointer 2 of 2"});
+  expect_says(run({1, 3}, add, data - 1, data), {"pointer 1 of 2"});
+}
+
 TEST_F(StreamTest, AReplaySaysWhatWentWrong) {
   begin();
-  launch(reinterpret_cast<const void*>(stick), 1, 2, 0, stream_, stick);
+  start(2, stick);
   EXPECT_EQ(cudaGetLastError(), cudaSuccess);
   cudaGraphExec_t exec = end(1);
   EXPECT_EQ(cudaGraphLaunch(exec, stream_), cudaErrorLaunchFailure);

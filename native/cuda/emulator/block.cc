@@ -16,6 +16,7 @@
 #include "copies.h"
 #include "device.h"
 #include "fiber.h"
+#include "memory.h"
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
@@ -329,6 +330,7 @@ Fault run_grid(dim3 blocks, dim3 threads, std::size_t bytes,
                const std::function<void()>& body) try {
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
+  const Access access;
   const Order order = wanted_order();
   // A block of its own, as large as asked for, so that AddressSanitizer sees what leaves it.
   void* memory = nullptr;

@@ -9,6 +9,7 @@
 #include "errors.h"
 #include "launch.h"
 #include "launch_log.h"
+#include "memory.h"
 #include "stream.h"
 
 using emulator::refuse;
@@ -60,13 +61,24 @@ cudaError_t check_sizes(const void* kernel, dim3 blocks, dim3 threads, std::size
   return cudaSuccess;
 }
 
+cudaError_t check_pointers(const std::vector<const void*>& pointers) {
+  for (std::size_t i = 0; i < pointers.size(); ++i)
+    if (pointers[i] != nullptr && !emulator::on_device(pointers[i]))
+      return refuse(cudaErrorIllegalAddress, "the kernel's pointer ", i + 1, " of ",
+                    pointers.size(), ", ", pointers[i], ", is not into memory of the device");
+  return cudaSuccess;
+}
+
 }  // namespace
 
 void emulator::launch(const void* kernel, dim3 blocks, dim3 threads, std::size_t shared,
-                      cudaStream_t stream, std::function<void()> body) {
+                      cudaStream_t stream, std::function<void()> body,
+                      std::vector<const void*> pointers) {
   if (check_sizes(kernel, blocks, threads, shared) != cudaSuccess) return;
+  if (check_pointers(pointers) != cudaSuccess) return;
   if (note_launch(kernel, blocks, threads, shared)) return;
-  enqueue(stream, [=, body = std::move(body)] {
+  enqueue(stream, [=, body = std::move(body), pointers = std::move(pointers)] {
+    if (const cudaError_t error = check_pointers(pointers)) return error;
     Fault fault = run_grid(blocks, threads, shared, body);
     return fault.error == cudaSuccess ? cudaSuccess : refuse(fault.error, std::move(fault.cause));
   });

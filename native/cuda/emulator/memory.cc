@@ -1,4 +1,6 @@
 // Memory of the device: blocks of the heap, known by their addresses.
+#include "memory.h"
+
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -9,9 +11,23 @@
 #include "errors.h"
 #include "stream.h"
 
+#if defined(__SANITIZE_ADDRESS__)
+#include <sanitizer/asan_interface.h>
+#endif
+
 using emulator::refuse;
 
 namespace {
+
+#if defined(__SANITIZE_ADDRESS__)
+constexpr bool kSanitized = true;
+void hide(void* data, std::size_t bytes) { ASAN_POISON_MEMORY_REGION(data, bytes); }
+void show(void* data, std::size_t bytes) { ASAN_UNPOISON_MEMORY_REGION(data, bytes); }
+#else
+constexpr bool kSanitized = false;
+void hide(void*, std::size_t) {}
+void show(void*, std::size_t) {}
+#endif
 
 struct Block {
   std::size_t bytes;
@@ -29,7 +45,9 @@ class Blocks {
     if (posix_memalign(&data, 256, bytes) != 0) return nullptr;
     std::memset(data, 0xff, bytes);
     blocks_[static_cast<char*>(data)] = {bytes, mapped};
-    if (!mapped) used_ += bytes;
+    if (mapped) return data;
+    used_ += bytes;
+    if (open_ == 0) hide(data, bytes);
     return data;
   }
 
@@ -38,6 +56,7 @@ class Blocks {
     const auto found = blocks_.find(static_cast<char*>(data));
     if (found == blocks_.end() || found->second.mapped != mapped) return false;
     if (!mapped) used_ -= found->second.bytes;
+    show(data, found->second.bytes);
     blocks_.erase(found);
     std::free(data);
     return true;
@@ -67,10 +86,24 @@ class Blocks {
     return used_;
   }
 
+  // One user more or less of the memory.
+  void open() {
+    const std::lock_guard lock(mutex_);
+    if (open_++ > 0 || !kSanitized) return;
+    for (const auto& [data, block] : blocks_) show(data, block.bytes);
+  }
+  void close() {
+    const std::lock_guard lock(mutex_);
+    if (--open_ > 0 || !kSanitized) return;
+    for (const auto& [data, block] : blocks_)
+      if (!block.mapped) hide(data, block.bytes);
+  }
+
  private:
   std::mutex mutex_;
   std::map<char*, Block, std::less<>> blocks_;
   std::size_t used_ = 0;
+  int open_ = 0;
 };
 Blocks blocks;
 
@@ -98,6 +131,7 @@ cudaError_t copy(void* to, const void* from, std::size_t bytes, cudaMemcpyKind k
       before(from, static_cast<const char*>(to) + bytes))
     return refuse(cudaErrorInvalidValue, "copying ", bytes, " bytes from ", from, " to ", to,
                   ": they overlap");
+  const emulator::Access access;
   std::memcpy(to, from, bytes);
   return cudaSuccess;
 }
@@ -117,6 +151,12 @@ cudaError_t release(void* data, bool mapped) {
 }
 
 }  // namespace
+
+bool emulator::on_device(const void* address) {
+  return blocks.where(address, 0) == Blocks::Lies::within;
+}
+emulator::Access::Access() { blocks.open(); }
+emulator::Access::~Access() { blocks.close(); }
 
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
   *total = emulator::kMemory;
@@ -148,6 +188,7 @@ cudaError_t cudaMemsetAsync(void* data, int value, std::size_t bytes, cudaStream
   return emulator::enqueue(stream, [=] {
     if (bytes == 0) return cudaSuccess;
     if (const auto error = check_side("filling", data, bytes, true)) return error;
+    const emulator::Access access;
     std::memset(data, value, bytes);
     return cudaSuccess;
   });
