@@ -44,9 +44,10 @@ void launch(const Host& host, const Grid& grid, void (*kernel)(Parameters...),
                                static_cast<int>(grid.shared)),
           "asking for ", grid.shared, " bytes of shared memory");
 #if defined(RAREFACE_EMULATOR)
-  emulator::launch(reinterpret_cast<const void*>(kernel), grid.blocks, grid.threads, grid.shared,
-                   stream_of(host), [=] { kernel(static_cast<Parameters>(arguments)...); },
-                   emulator::pointers_of(arguments...));
+  emulator::launch(
+      reinterpret_cast<const void*>(kernel), grid.blocks, grid.threads, grid.shared,
+      stream_of(host), [=] { kernel(static_cast<Parameters>(arguments)...); },
+      emulator::pointers_of(arguments...));
 #else
   // clang-format off
   kernel<<<grid.blocks, grid.threads, grid.shared, stream_of(host)>>>(
