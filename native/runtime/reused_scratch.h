@@ -17,6 +17,7 @@ class ReusedScratch final : public Host {
   void parallel(std::int64_t count, Body body) override { host_.parallel(count, body); }
   void* stream() const override { return host_.stream(); }
   std::int32_t* flags() const override { return host_.flags(); }
+  std::uint32_t* counters() const override { return host_.counters(); }
   void* scratch(std::size_t bytes) override {
     if (next_ == blocks_.size()) blocks_.push_back({});
     Block& block = blocks_[next_++];
