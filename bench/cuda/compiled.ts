@@ -4,7 +4,7 @@ import { markdownTable } from './page.js';
 import type { Resources } from './resources.js';
 
 /** Files whose kernels take nearly all of a step: nothing of theirs may lie in memory that should be in registers. */
-const hot = /^(conv|matmul|residual_dense_block|perceptual_loss|instance_norm|channel_moments)/;
+const hot = /^(multiply<|few_cols|residual_dense_block|perceptual_loss|instance_norm|channel_moments)/;
 
 /** A line for each hot kernel that uses memory of its threads' own. */
 export const spills = (resources: readonly Resources[]): string[] =>
@@ -32,12 +32,13 @@ function rowsOf(resources: readonly Resources[], launched: readonly Launch[]): R
 
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;
 
-/** Registers, shared memory and occupancy of what training launches, and in a line of all other kernels. */
+/** Registers, shared memory and occupancy of the hot kernels that training launches, and in a line of all others. */
 export function compiledText(resources: readonly Resources[], launched: readonly Launch[]): string {
   const architectures = Object.keys(multiprocessors) as Architecture[];
   const rows = rowsOf(resources, launched);
-  const used = rows.filter(({ launch }) => launch);
-  const others = resources.filter(({ name }) => rows.some((row) => row.name === name && !row.launch));
+  const used = rows.filter(({ name, launch }) => launch && (hot.test(name) || name.startsWith('adam')));
+  const shown = new Set(used.map(({ name }) => name));
+  const others = resources.filter(({ name }) => !shown.has(name));
   const cells = ({ name, of, launch }: Row) => {
     const statically = of.get('sm_90')?.shared ?? 0;
     const shared = statically + launch!.shared;
@@ -59,7 +60,7 @@ export function compiledText(resources: readonly Resources[], launched: readonly
   const heads = architectures.flatMap((architecture) => [`${architecture}: registers`, 'blocks, warps']);
   return [
     markdownTable(['kernel', 'threads', 'shared bytes', 'local bytes', ...heads], used.map(cells)),
-    `The ${rows.length - used.length} kernels that no step launches have ${Math.max(0, ...others.map(({ registers }) => registers))} ` +
+    `The other ${rows.length - used.length} kernels have ${Math.max(0, ...others.map(({ registers }) => registers))} ` +
       `registers at most, and ${Math.max(0, ...others.map(({ local }) => local))} bytes a thread in memory.`,
   ].join('\n\n');
 }

@@ -1,6 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { addonPath, type Precision } from '../../ts/backend/binding.js';
@@ -31,6 +31,7 @@ export class LaunchLog {
   private seen = 0;
 
   constructor() {
+    writeFileSync(this.file, '');
     process.env['RAREFACE_DEVICE'] = 'cuda-emulated';
     process.env['RAREFACE_EMULATOR_LAUNCHES'] = this.file;
     this.names = functionNames(join(dirname(addonPath()), 'librareface-cuda-emulated.so'));
@@ -79,7 +80,8 @@ function functionNames(library: string): Map<string, string> {
   let file = '';
   for (const line of text.split('\n')) {
     const [, offset, kind, binding, name] = /^ *\d+: 0*([0-9a-f]+) +\d+ (\w+) +(\w+) +\w+ +\w+ (\S+)/.exec(line) ?? [];
-    if (kind === 'FILE') file = name!.replace(/\.cu$/, '');
+    // What is not of a source file comes after that of the linker's own.
+    if (kind === 'FILE') file = /^(\w+)\.cu$/.exec(name!)?.[1] ?? '';
     if (kind !== 'FUNC') continue;
     offsets.push(offset!);
     symbols.push({ mangled: name!, file: binding === 'LOCAL' ? file : '' });

@@ -58,7 +58,7 @@ async function* race(options: GpuRaceOptions, measuring: MeasureOptions): AsyncG
         notes.push('PyTorch takes part with --python and --peer (npm run bench -- cuda --help).');
       else
         for (const precision of options.precision) {
-          const { contestant, notes: said } = await theirs(options, config, precision, flops ?? 0);
+          const { contestant, notes: said } = await theirs(options, config, precision, flops);
           notes.push(...said);
           if (contestant) contestants.push(contestant);
         }
@@ -86,11 +86,12 @@ function ours({ network }: GpuRaceOptions, config: TrainConfig, precision: Preci
 }
 
 /** PyTorch's fastest configuration of a precision, if any works. */
-async function theirs(options: GpuRaceOptions, config: TrainConfig, precision: Precision, flops: number) {
+async function theirs(options: GpuRaceOptions, config: TrainConfig, precision: Precision, flops?: number) {
   const { device, python, peer, configurations, network } = options;
   const { fastest, notes } = await fastestPeer(
     {
-      ...{ name: `PyTorch ${precision}`, precision, flops },
+      ...{ name: `PyTorch ${precision}`, precision },
+      ...(flops === undefined ? {} : { flops }),
       settings: {
         ...{ task: 'step', peer: resolve(peer!), batch: config.batchSize, size: config.size, threads: 1 },
         network: { ...peerConfig(config), ...(network === 'tiny' ? { vgg_width_div: 1 / tinyFeatureWidth } : {}) },

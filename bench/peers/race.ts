@@ -15,7 +15,7 @@ export interface PeerTask {
   /** In tables, e.g. "PyTorch". */
   readonly name: string;
   readonly precision: Precision;
-  readonly flops: number;
+  readonly flops?: number;
   readonly settings: TorchSettings;
   /** What runs it. Default: torch_peer.py. */
   readonly script?: string;
@@ -72,7 +72,7 @@ export async function fastestPeer(
       contestant: {
         name: `${task.name} (${id})`,
         precision: task.precision,
-        flops: task.flops,
+        ...(task.flops === undefined ? {} : { flops: task.flops }),
         run: () => process.run(),
         dispose: () => process.close(),
       },

@@ -96,8 +96,7 @@ void combine(const Call& call) {
       s.strides_b[k] = small(shape.b[k]);
     }
   }
-  // What training is made of; all else is rare, and not worth compiling twice.
-  if constexpr (!Op::kCostly && std::is_same_v<T, float> && std::is_same_v<R, float>) {
+  if constexpr (!Op::kCostly) {
     const bool packs =
         packable<R>(row, s.y) && packable<T>(0, s.step_a ? s.a : nullptr, s.step_b ? s.b : nullptr);
     if (packs) return launch(*call.host, grid_for(s.size / 4), combine_packs_kernel<Op, T, R>, s);

@@ -47,16 +47,13 @@ template <class T>
 void move_in_units(const Host& host, const MovedAxes& axes, const T* x, T* y, std::int64_t size,
                    T fill) {
   Mover<T> m{x, y, fill, natural(size), axes.rank, {}};
-  std::int64_t last = 0;  // offset in the input
   for (int k = 0; k < axes.rank; ++k) {
     const AxisMap<std::int64_t>& map = axes.axes[k].map;
-    last += (map.in - 1) * axes.axes[k].stride;
     m.axes[k] = {{small(map.in), small(map.out), small(map.begin), small(map.step),
                   static_cast<int>(map.skip), map.beyond},
                  Divider(map.out),
                  small(axes.axes[k].stride)};
   }
-  natural(last);
   launch(host, grid_for(size), move_kernel<T>, m);
 }
 

@@ -117,24 +117,15 @@ struct Run {
   template <class Op>
   static void run(const Call& call) {
     const Reduction r = reduction(call);
-    if constexpr (std::is_same_v<Op, ops::SumFloat>)
-      reduce<ops::MeanFloat>(call, r, 1);  // the same, compiled once
-    else
-      reduce<Op>(call, r, r.count);
-  }
-
- private:
-  template <class Op>
-  static void reduce(const Call& call, const Reduction& r, std::int64_t divisor) {
     auto* y = static_cast<typename Op::Out*>(call.out[0].data);
     if (r.outputs == 0) return;
-    if (r.count == 0) return fill(*call.host, y, r.outputs, Op::finish(Op::kWide, divisor));
+    if (r.count == 0) return fill(*call.host, y, r.outputs, Op::finish(Op::kWide, 0));
     natural(call.in[0].size());
     Shape s;
     s.outer = natural(r.kept.size());
     s.columns = r.inner_reduced ? 1 : natural(r.inner);
     s.count = natural(r.count);
-    s.divisor = divisor;
+    s.divisor = r.count;
     for (int k = 0; k < r.kept.count; ++k) s.kept.add(r.kept.dims[k], r.kept.strides[k]);
     for (int k = 0; k < r.reduced.count; ++k)
       s.reduced.add(r.reduced.dims[k], r.reduced.strides[k]);
@@ -155,7 +146,7 @@ struct Run {
            partial, y, s);
     const Lanes lanes = Lanes::of(r.outputs, pieces);
     launch(*call.host, {blocks_for(lanes.blocks(1, r.outputs), 1), kThreads}, join_kernel<Op>,
-           partial, y, natural(r.outputs), static_cast<unsigned>(pieces), lanes, divisor);
+           partial, y, natural(r.outputs), static_cast<unsigned>(pieces), lanes, r.count);
   }
 };
 

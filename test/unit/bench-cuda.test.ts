@@ -74,15 +74,18 @@ describe('what the compiler made', () => {
     ...[
       'Fatbin elf code:',
       'arch = sm_80',
-      ' Function _ZN8rareface4cuda39_GLOBAL__N__1fc49f96_7_conv_cu_7085da304tileILi64ELb1EEEvPKf:',
+      ' Function _ZN8rareface4cuda44_GLOBAL__N__1fc49f96_11_few_cols_cu_7085da304tileILi64ELb1EEEvPKf:',
     ],
     '  REG:96 STACK:16 SHARED:1024 LOCAL:0 CONSTANT[0]:360 TEXTURE:0 SURFACE:0 SAMPLER:0',
-    ...['arch = sm_90', ' Function _ZN8rareface4cuda39_GLOBAL__N__1fc49f96_7_conv_cu_7085da304tileILi64ELb1EEEvPKf:'],
+    ...[
+      'arch = sm_90',
+      ' Function _ZN8rareface4cuda44_GLOBAL__N__1fc49f96_11_few_cols_cu_7085da304tileILi64ELb1EEEvPKf:',
+    ],
     '  REG:90 STACK:0 SHARED:2048 LOCAL:0 CONSTANT[0]:360 TEXTURE:0 SURFACE:0 SAMPLER:0',
   ].join('\n');
 
   test('is read from cuobjdump, without what the system reserves', () => {
-    const name = 'conv tile<64, true>';
+    const name = 'few_cols tile<64, true>';
     expect(parseResources(dump)).toEqual([
       { name, architecture: 'sm_80', registers: 96, local: 16, shared: 1024 },
       { name, architecture: 'sm_90', registers: 90, local: 0, shared: 1024 },
@@ -92,13 +95,13 @@ describe('what the compiler made', () => {
   });
 
   test('becomes a table of what steps launch', () => {
-    const launch = { name: 'conv tile<64, true>', blocks: 9, threads: 128, shared: 49152 };
+    const launch = { name: 'few_cols tile<64, true>', blocks: 9, threads: 128, shared: 49152 };
     const [head, , row, , rest] = compiledText(parseResources(dump), [{ ...launch, shared: 0 }, launch]).split('\n');
     expect(head).toContain('sm_90: registers');
     expect(row!.split('|').map((cell) => cell.trim())).toEqual([
-      ...['', '`conv tile<64, true>`', '128', '50176', '16', '96', '3, 19 %', '90', '4, 25 %', '', '', ''],
+      ...['', '`few_cols tile<64, true>`', '128', '50176', '16', '96', '3, 19 %', '90', '4, 25 %', '', '', ''],
     ]);
-    expect(rest).toContain('The 0 kernels that no step launches');
+    expect(rest).toContain('The other 0 kernels');
   });
 
   test('has names as the sources have them', () => {

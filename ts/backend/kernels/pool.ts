@@ -21,7 +21,7 @@ const geometry = (x: TensorInfo, { filterSize, strides, pad, dimRoundingMode }: 
     dimRoundingMode,
   );
 
-/** The native attributes (native/arguments/pool.h). */
+/** The native attributes (native/cpu/pool.cc). */
 const attributesOf = (info: backend_util.Conv2DInfo): number[] => [
   ...[info.strideHeight, info.strideWidth, info.dilationHeight, info.dilationWidth],
   ...[info.filterHeight, info.filterWidth, info.padInfo.top, info.padInfo.left],
