@@ -233,6 +233,34 @@ TEST(Emulator, ExceptionsEndTheLaunch) {
   }
 }
 
+#if !defined(__SANITIZE_ADDRESS__)
+__global__ void read_nowhere(int* data) {
+  __syncthreads();
+  if (threadIdx.x == 5) data[0] = *reinterpret_cast<volatile int*>(8);
+  __syncthreads();
+}
+__global__ void divide(int* data, int by) { data[threadIdx.x] /= by; }
+__global__ void recurse(int* data, int depth) {
+  volatile int local[1000];
+  for (volatile int& value : local) value = depth;
+  if (depth > 0) recurse(data, depth - 1);
+  data[0] = local[depth % 1000];
+}
+
+TEST(Emulator, CrashesEndTheLaunchAlone) {
+  for (int again = 0; again < 2; ++again) {
+    const Buffer<int> data(std::vector<int>(40));
+    expect_says(run({2, 40}, read_nowhere, data),
+                {"cudaErrorIllegalAddress", "block (0, 0, 0): thread (5, 0, 0)", "at 0x8"});
+#if defined(__x86_64__)  // elsewhere it gives 0
+    expect_says(run({2, 40}, divide, data, 0), {"divides an integer by zero"});
+#endif
+    expect_says(run({2, 40}, recurse, data, 100), {"overflowed"});
+    expect_works();
+  }
+}
+#endif
+
 struct Counted {
   explicit Counted(int* live) : live_(live) { ++*live_; }
   ~Counted() { --*live_; }

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "copies.h"
+#include "crash.h"
 #include "device.h"
 #include "fiber.h"
 #include "memory.h"
@@ -110,6 +111,8 @@ class Block {
   void sync_threads();
   void meet(unsigned mask, const Exchange& exchange, void* data);
   void work();
+  // Instead of the rest of a thread that crashed: its fiber starts anew.
+  void land();
 
   void* shared = nullptr;
 
@@ -118,6 +121,7 @@ class Block {
   void resume(Fiber& fiber);
   void wait(State state);
   void end();
+  void fail(Fault fault);
   void act(Warp& warp, std::size_t meeting);
   void open_barrier();
   Fiber& idle_fiber();
@@ -199,7 +203,9 @@ void Block::take_up(int number) {
 
 void Block::resume(Fiber& fiber) {
   fiber_ = &fiber;
+  landing_stack = fiber.top();
   scheduler_.switch_to(fiber);
+  landing_stack = nullptr;
 }
 
 // A fiber's whole life: starts threads of this block and the following ones, one after the other;
@@ -210,28 +216,32 @@ void Block::work() {
     while (next_ < size() && !fault_) {
       take_up((*order_)[static_cast<std::size_t>(next_++)]);
       thread().fiber = self;
-      std::optional<Fault> fault;
       try {
         (*body_)();
         end();
       } catch (const Abandoned&) {
         thread().state = State::ended;
-      } catch (const Fault& thrown) {
-        fault = thrown;
+      } catch (const Fault& fault) {
+        fail(fault);
       } catch (const std::exception& error) {
-        fault = Fault{cudaErrorLaunchFailure, text("an exception left the kernel: ", error.what())};
+        fail({cudaErrorLaunchFailure, text("an exception left the kernel: ", error.what())});
       } catch (...) {
-        fault = Fault{cudaErrorLaunchFailure, "an exception left the kernel"};
-      }
-      if (fault) {
-        thread().state = State::ended;
-        fault->cause = text("thread ", place(threadIdx), ": ", fault->cause);
-        fault_ = std::move(fault);
+        fail({cudaErrorLaunchFailure, "an exception left the kernel"});
       }
     }
     idle_.push_back(self);
     self->switch_to(scheduler_);
   }
+}
+
+void Block::fail(Fault fault) {
+  thread().state = State::ended;
+  fault_ = Fault{fault.error, text("thread ", place(threadIdx), ": ", fault.cause)};
+}
+
+void Block::land() {
+  fail(crash());
+  work();
 }
 
 Fiber& Block::idle_fiber() {
@@ -331,6 +341,7 @@ Fault run_grid(dim3 blocks, dim3 threads, std::size_t bytes,
   static std::mutex mutex;
   const std::lock_guard lock(mutex);
   const Access access;
+  const CrashGuard guard([] { block.land(); });
   const Order order = wanted_order();
   // A block of its own, as large as asked for, so that AddressSanitizer sees what leaves it.
   void* memory = nullptr;

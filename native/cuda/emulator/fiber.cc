@@ -1,7 +1,6 @@
 #include "fiber.h"
 
 #include <sys/mman.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -89,7 +88,8 @@ constexpr std::size_t kStack = 256 * 1024;
 constexpr std::size_t kDistances = 128, kDistance = 320;
 std::size_t made = 0;
 
-std::size_t page() { return static_cast<std::size_t>(sysconf(_SC_PAGESIZE)); }
+constexpr std::size_t kGuard =
+    64 * 1024;  // no frame may reach across; any system's pages divide it
 
 }  // namespace
 
@@ -115,17 +115,18 @@ void Context::arrive() {
 }
 
 Fiber::Fiber(void (*main)()) : main_(main) {
-  mapping_ = mmap(nullptr, page() + kStack, PROT_READ | PROT_WRITE,
+  mapping_ = mmap(nullptr, kGuard + kStack, PROT_READ | PROT_WRITE,
                   MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_STACK, -1, 0);
   if (mapping_ == MAP_FAILED)
     throw std::runtime_error(std::string("no memory for the stack of a thread: ") +
                              std::strerror(errno));
-  mprotect(mapping_, page(), PROT_NONE);
-  char* bottom = static_cast<char*>(mapping_) + page();
+  mprotect(mapping_, kGuard, PROT_NONE);
+  char* bottom = static_cast<char*>(mapping_) + kGuard;
   bottom_ = bottom;
   bytes_ = kStack;
   // What rareface_switch_stack pops: zeros, and start() as where to return to.
   auto** top = reinterpret_cast<void**>(bottom + kStack - made++ % kDistances * kDistance);
+  top_ = top;
 #if defined(__x86_64__)
   stack_pointer_ = top - 8;
   top[-2] = reinterpret_cast<void*>(&Fiber::start);
@@ -135,7 +136,7 @@ Fiber::Fiber(void (*main)()) : main_(main) {
 #endif
 }
 
-Fiber::~Fiber() { munmap(mapping_, page() + kStack); }
+Fiber::~Fiber() { munmap(mapping_, kGuard + kStack); }
 
 void Fiber::start() {
   auto& self = static_cast<Fiber&>(*entered_);

@@ -26,15 +26,18 @@ class Context {
   void arrive();
 };
 
-// A context that starts in `main`, which never returns. The stack has a guard page below it.
+// A context that starts in `main`, which never returns. Below the stack lie guard pages.
 class Fiber : public Context {
  public:
   // Throws std::runtime_error when there is no memory.
   explicit Fiber(void (*main)());
   ~Fiber();
 
+  // Where its stack begins.
+  void* top() const { return top_; }
+
  private:
-  void* mapping_;
+  void *mapping_, *top_;
   void (*main_)();
   [[noreturn]] static void start();
 };
