@@ -234,9 +234,9 @@ TEST(Emulator, ExceptionsEndTheLaunch) {
 }
 
 #if !defined(__SANITIZE_ADDRESS__)
-__global__ void read_nowhere(int* data) {
+__global__ void read_nowhere(int* data, std::uintptr_t at) {
   __syncthreads();
-  if (threadIdx.x == 5) data[0] = *reinterpret_cast<volatile int*>(8);
+  if (threadIdx.x == 5) data[0] = *reinterpret_cast<volatile int*>(at);
   __syncthreads();
 }
 __global__ void divide(int* data, int by) { data[threadIdx.x] /= by; }
@@ -250,7 +250,7 @@ __global__ void recurse(int* data, int depth) {
 TEST(Emulator, CrashesEndTheLaunchAlone) {
   for (int again = 0; again < 2; ++again) {
     const Buffer<int> data(std::vector<int>(40));
-    expect_says(run({2, 40}, read_nowhere, data),
+    expect_says(run({2, 40}, read_nowhere, data, 8),
                 {"cudaErrorIllegalAddress", "block (0, 0, 0): thread (5, 0, 0)", "at 0x8"});
 #if defined(__x86_64__)  // elsewhere it gives 0
     expect_says(run({2, 40}, divide, data, 0), {"divides an integer by zero"});
