@@ -6,10 +6,13 @@ import type { Resources } from './resources.js';
 /** Files whose kernels take nearly all of a step: nothing of theirs may lie in memory that should be in registers. */
 const hot = /^(multiply<|few_cols|residual_dense_block|perceptual_loss|instance_norm|channel_moments)/;
 
-/** A line for each hot kernel that uses memory of its threads' own. */
+/** Bytes that a thread may keep in memory, eight registers: nothing that is read within a loop takes so little. */
+const bearable = 32;
+
+/** A line for each hot kernel that keeps more than a little in memory of its threads' own. */
 export const spills = (resources: readonly Resources[]): string[] =>
   resources
-    .filter(({ name, local }) => local > 0 && hot.test(name))
+    .filter(({ name, local }) => local > bearable && hot.test(name))
     .map(({ name, architecture, local }) => `${name} keeps ${local} bytes a thread in memory on ${architecture}`);
 
 interface Row {

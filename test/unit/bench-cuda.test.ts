@@ -76,7 +76,7 @@ describe('what the compiler made', () => {
       'arch = sm_80',
       ' Function _ZN8rareface4cuda44_GLOBAL__N__1fc49f96_11_few_cols_cu_7085da304tileILi64ELb1EEEvPKf:',
     ],
-    '  REG:96 STACK:16 SHARED:1024 LOCAL:0 CONSTANT[0]:360 TEXTURE:0 SURFACE:0 SAMPLER:0',
+    '  REG:96 STACK:40 SHARED:1024 LOCAL:0 CONSTANT[0]:360 TEXTURE:0 SURFACE:0 SAMPLER:0',
     ...[
       'arch = sm_90',
       ' Function _ZN8rareface4cuda44_GLOBAL__N__1fc49f96_11_few_cols_cu_7085da304tileILi64ELb1EEEvPKf:',
@@ -87,11 +87,11 @@ describe('what the compiler made', () => {
   test('is read from cuobjdump, without what the system reserves', () => {
     const name = 'few_cols tile<64, true>';
     expect(parseResources(dump)).toEqual([
-      { name, architecture: 'sm_80', registers: 96, local: 16, shared: 1024 },
+      { name, architecture: 'sm_80', registers: 96, local: 40, shared: 1024 },
       { name, architecture: 'sm_90', registers: 90, local: 0, shared: 1024 },
     ]);
-    expect(spills(parseResources(dump))).toEqual([`${name} keeps 16 bytes a thread in memory on sm_80`]);
-    expect(spills(parseResources(dump.replace('STACK:16', 'STACK:0')))).toEqual([]);
+    expect(spills(parseResources(dump))).toEqual([`${name} keeps 40 bytes a thread in memory on sm_80`]);
+    expect(spills(parseResources(dump.replace('STACK:40', 'STACK:32')))).toEqual([]);
   });
 
   test('becomes a table of what steps launch', () => {
@@ -99,7 +99,7 @@ describe('what the compiler made', () => {
     const [head, , row, , rest] = compiledText(parseResources(dump), [{ ...launch, shared: 0 }, launch]).split('\n');
     expect(head).toContain('sm_90: registers');
     expect(row!.split('|').map((cell) => cell.trim())).toEqual([
-      ...['', '`few_cols tile<64, true>`', '128', '50176', '16', '96', '3, 19 %', '90', '4, 25 %', '', '', ''],
+      ...['', '`few_cols tile<64, true>`', '128', '50176', '40', '96', '3, 19 %', '90', '4, 25 %', '', '', ''],
     ]);
     expect(rest).toContain('The other 0 kernels');
   });
