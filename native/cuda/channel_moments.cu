@@ -5,7 +5,6 @@
 namespace rareface::cuda {
 namespace {
 
-constexpr int kThreads = 256;
 constexpr int kHeld = 9;  // packs a thread keeps in registers
 
 Slices chunked(const NormShape& s, int width) {
@@ -18,7 +17,7 @@ __global__ void __launch_bounds__(kThreads)
     chunk_moments(Slices s, const float* x, std::int64_t stride, float* partial) {
   __shared__ float shared[row_sums_size(Width, 1)];
   const SlicePlace<Width> place(s);
-  Pack<Width> values[kHeld], first{};
+  Floats<Width> values[kHeld], first{};
   if (place.pixels > 0) first = load_pack<Width>(x + place.start(s, stride));
   // Relative to the first pixel: sums stay small where values are far from 0.
   float mean[Width] = {};
@@ -27,7 +26,7 @@ __global__ void __launch_bounds__(kThreads)
     values[k] = first;
     if (place.has(k)) values[k] = load_pack<Width>(x + place.at(k, s, stride));
 #pragma unroll
-    for (int i = 0; i < Width; ++i) mean[i] += values[k].at[i] -= first.at[i];
+    for (int i = 0; i < Width; ++i) mean[i] += values[k].v[i] -= first.v[i];
   }
   sum_rows(mean, s.lanes, shared);
   float squares[Width] = {};
@@ -38,14 +37,14 @@ __global__ void __launch_bounds__(kThreads)
     if (place.has(k))
 #pragma unroll
       for (int i = 0; i < Width; ++i) {
-        const float d = values[k].at[i] - mean[i];
+        const float d = values[k].v[i] - mean[i];
         squares[i] += d * d;
       }
   sum_rows(squares, s.lanes, shared);
   if (place.row > 0 || place.pixels == 0) return;
   float* to = partial + (place.sample * s.chunks + place.chunk) * 2 * s.channels + place.channel;
   for (int i = 0; i < Width; ++i) {
-    to[i] = first.at[i] + mean[i];
+    to[i] = first.v[i] + mean[i];
     to[s.channels + i] = squares[i];
   }
 }
@@ -78,10 +77,10 @@ __global__ void merge_moments(Slices s, const float* partial, double epsilon, fl
 }
 
 template <int Width>
-__device__ Pack<Width> load_or(const float* p, std::int64_t at, float otherwise) {
+__device__ Floats<Width> load_or(const float* p, std::int64_t at, float otherwise) {
   if (p) return load_pack<Width>(p + at);
-  Pack<Width> pack;
-  for (int i = 0; i < Width; ++i) pack.at[i] = otherwise;
+  Floats<Width> pack;
+  for (int i = 0; i < Width; ++i) pack.v[i] = otherwise;
   return pack;
 }
 
@@ -96,20 +95,20 @@ __global__ void __launch_bounds__(kThreads)
   const auto gain = load_or<Width>(a.gain, c, 1.0f);
   const auto offset = load_or<Width>(a.offset, c, 0.0f);
 #pragma unroll
-  for (int i = 0; i < Width; ++i) factor.at[i] *= gain.at[i];
+  for (int i = 0; i < Width; ++i) factor.v[i] *= gain.v[i];
 #pragma unroll 4
   for (int k = 0; k < kHeld; ++k) {
     if (!place.has(k)) break;
     auto v = load_pack<Width>(a.x + place.at(k, s, a.x_stride));
 #pragma unroll
     for (int i = 0; i < Width; ++i)
-      v.at[i] = activated((v.at[i] - mean.at[i]) * factor.at[i] + offset.at[i], a.slope);
+      v.v[i] = activated((v.v[i] - mean.v[i]) * factor.v[i] + offset.v[i], a.slope);
     store_pack(a.y + place.at(k, s, a.y_stride), v);
     if (!extras.sum) continue;
     const std::int64_t dense = place.at(k, s, s.channels);
     auto sum = load_pack<Width>(extras.residual + dense);
 #pragma unroll
-    for (int i = 0; i < Width; ++i) sum.at[i] += extras.alpha * v.at[i];
+    for (int i = 0; i < Width; ++i) sum.v[i] += extras.alpha * v.v[i];
     store_pack(extras.sum + dense, sum);
   }
 }
@@ -120,7 +119,7 @@ struct GradientReader {
   const Slices& s;
   const NormGradient& a;
   const SlicePlace<Width>& place;
-  Pack<Width> mean, inverse;
+  Floats<Width> mean, inverse;
   float unslope;
 
   __device__ GradientReader(const Slices& slices, const NormGradient& gradient,
@@ -131,16 +130,16 @@ struct GradientReader {
     inverse = load_or<Width>(a.of_result ? nullptr : statistics.inverse,
                              at.sample * statistics.inverse_stride + c, 1);
   }
-  __device__ void read(int k, Pack<Width>& z, Pack<Width>& g) const {
+  __device__ void read(int k, Floats<Width>& z, Floats<Width>& g) const {
     z = load_pack<Width>(a.source + place.at(k, s, a.source_stride));
     g = load_pack<Width>(a.dy + place.at(k, s, a.dy_stride));
-    Pack<Width> gate;
+    Floats<Width> gate;
     if (a.gate) gate = load_pack<Width>(a.gate + place.at(k, s, s.channels));
 #pragma unroll
     for (int i = 0; i < Width; ++i) {
-      z.at[i] = a.of_result ? before_activation(z.at[i], unslope)
-                            : (z.at[i] - mean.at[i]) * inverse.at[i];
-      g.at[i] = gated(g.at[i], a.gate ? gate.at[i] : z.at[i], a.slope);
+      z.v[i] =
+          a.of_result ? before_activation(z.v[i], unslope) : (z.v[i] - mean.v[i]) * inverse.v[i];
+      g.v[i] = gated(g.v[i], a.gate ? gate.v[i] : z.v[i], a.slope);
     }
   }
 };
@@ -157,12 +156,12 @@ __global__ void __launch_bounds__(kThreads)
 #pragma unroll 3
     for (int k = 0; k < kHeld; ++k) {
       if (!place.has(k)) break;
-      Pack<Width> z, g;
+      Floats<Width> z, g;
       reader.read(k, z, g);
 #pragma unroll
       for (int i = 0; i < Width; ++i) {
-        sums[i] += g.at[i];
-        sums[Width + i] += g.at[i] * z.at[i];
+        sums[i] += g.v[i];
+        sums[Width + i] += g.v[i] * z.v[i];
       }
     }
   }
@@ -214,18 +213,18 @@ __global__ void __launch_bounds__(kThreads)
   const auto pixels = static_cast<float>(s.pixels);
 #pragma unroll
   for (int i = 0; i < Width; ++i) {
-    factor.at[i] *= out.scale * gain.at[i];
-    mean_g.at[i] /= pixels;
-    mean_gz.at[i] /= pixels;
+    factor.v[i] *= out.scale * gain.v[i];
+    mean_g.v[i] /= pixels;
+    mean_gz.v[i] /= pixels;
   }
 #pragma unroll 3
   for (int k = 0; k < kHeld; ++k) {
     if (!place.has(k)) break;
-    Pack<Width> z, g;
+    Floats<Width> z, g;
     reader.read(k, z, g);
 #pragma unroll
     for (int i = 0; i < Width; ++i)
-      g.at[i] = factor.at[i] * (g.at[i] - mean_g.at[i] - z.at[i] * mean_gz.at[i]);
+      g.v[i] = factor.v[i] * (g.v[i] - mean_g.v[i] - z.v[i] * mean_gz.v[i]);
     store_pack(out.dx + place.at(k, s, out.dx_stride), g);
   }
 }

@@ -12,7 +12,7 @@ namespace {
 // what the thread does not have is 0 in them.
 template <int Width, int Held>
 __device__ __forceinline__ void moments_of(const Slices& s, const SlicePlace<Width>& place,
-                                           const Pack<Width> (&values)[Held], float epsilon,
+                                           const Floats<Width> (&values)[Held], float epsilon,
                                            float* shared, float (&mean)[Width],
                                            float (&inverse)[Width]) {
   const auto pixels = static_cast<float>(s.pixels);
@@ -21,7 +21,7 @@ __device__ __forceinline__ void moments_of(const Slices& s, const SlicePlace<Wid
 #pragma unroll
   for (int k = 0; k < Held; ++k)
 #pragma unroll
-    for (int i = 0; i < Width; ++i) mean[i] += values[k].at[i];
+    for (int i = 0; i < Width; ++i) mean[i] += values[k].v[i];
   sum_rows(mean, s.lanes, shared);
 #pragma unroll
   for (int i = 0; i < Width; ++i) mean[i] /= pixels;
@@ -30,7 +30,7 @@ __device__ __forceinline__ void moments_of(const Slices& s, const SlicePlace<Wid
     if (place.has(k))
 #pragma unroll
       for (int i = 0; i < Width; ++i) {
-        const float d = values[k].at[i] - mean[i];
+        const float d = values[k].v[i] - mean[i];
         inverse[i] += d * d;
       }
   sum_rows(inverse, s.lanes, shared);
@@ -42,19 +42,19 @@ __device__ __forceinline__ void moments_of(const Slices& s, const SlicePlace<Wid
 template <int Width, int Held>
 __device__ __forceinline__ void read_shifted(const Slices& s, const SlicePlace<Width>& place,
                                              const float* x, std::int64_t stride,
-                                             Pack<Width> (&values)[Held]) {
+                                             Floats<Width> (&values)[Held]) {
 #pragma unroll
   for (int k = 0; k < Held; ++k) {
     values[k] = {};
     if (place.has(k)) values[k] = load_pack<Width>(x + place.at(k, s, stride));
   }
-  Pack<Width> first{};
+  Floats<Width> first{};
   if (place.pixels > 0) first = load_pack<Width>(x + place.start(s, stride));
 #pragma unroll
   for (int k = 0; k < Held; ++k)
     if (place.has(k))
 #pragma unroll
-      for (int i = 0; i < Width; ++i) values[k].at[i] -= first.at[i];
+      for (int i = 0; i < Width; ++i) values[k].v[i] -= first.v[i];
 }
 
 template <int Width, int Held>
@@ -63,7 +63,7 @@ __global__ void __launch_bounds__(kSliceThreads)
             float epsilon, float slope, NormExtras extras) {
   __shared__ float shared[row_sums_size(Width, 1)];
   const SlicePlace<Width> place(s);
-  Pack<Width> values[Held];
+  Floats<Width> values[Held];
   float mean[Width], inverse[Width];
   read_shifted(s, place, x, x_stride, values);
   moments_of(s, place, values, epsilon, shared, mean, inverse);
@@ -75,13 +75,13 @@ __global__ void __launch_bounds__(kSliceThreads)
     if (!place.has(k)) break;
 #pragma unroll
     for (int i = 0; i < Width; ++i)
-      values[k].at[i] = activated((values[k].at[i] - mean[i]) * inverse[i], slope);
+      values[k].v[i] = activated((values[k].v[i] - mean[i]) * inverse[i], slope);
     store_pack(y + place.at(k, s, y_stride), values[k]);
     if (!extras.sum) continue;
     const std::int64_t dense = place.at(k, s, s.channels);
     auto sum = load_pack<Width>(extras.residual + dense);
 #pragma unroll
-    for (int i = 0; i < Width; ++i) sum.at[i] += extras.alpha * values[k].at[i];
+    for (int i = 0; i < Width; ++i) sum.v[i] += extras.alpha * values[k].v[i];
     store_pack(extras.sum + dense, sum);
   }
 }
@@ -101,7 +101,7 @@ template <int Width, int Held, bool OfResult>
 __global__ void __launch_bounds__(kSliceThreads) backward(Slices s, Grad a) {
   __shared__ float shared[row_sums_size(Width, 2)];
   const SlicePlace<Width> place(s);
-  Pack<Width> z[Held], g[Held];
+  Floats<Width> z[Held], g[Held];
   float inverse[Width];
 #pragma unroll
   for (int k = 0; k < Held; ++k) {
@@ -110,17 +110,17 @@ __global__ void __launch_bounds__(kSliceThreads) backward(Slices s, Grad a) {
   }
   if constexpr (OfResult) {
     const float unslope = 1.0f / a.of.slope;
-    Pack<Width> given{};
+    Floats<Width> given{};
     if (place.pixels > 0)
       given = load_pack<Width>(a.inverse + place.sample * a.inverse_stride + place.channel);
 #pragma unroll
-    for (int i = 0; i < Width; ++i) inverse[i] = given.at[i];
+    for (int i = 0; i < Width; ++i) inverse[i] = given.v[i];
 #pragma unroll
     for (int k = 0; k < Held; ++k) {
       z[k] = {};
       if (place.has(k)) z[k] = load_pack<Width>(a.of.source + place.at(k, s, a.of.source_stride));
 #pragma unroll
-      for (int i = 0; i < Width; ++i) z[k].at[i] = before_activation(z[k].at[i], unslope);
+      for (int i = 0; i < Width; ++i) z[k].v[i] = before_activation(z[k].v[i], unslope);
     }
   } else {
     float mean[Width];
@@ -129,16 +129,16 @@ __global__ void __launch_bounds__(kSliceThreads) backward(Slices s, Grad a) {
 #pragma unroll
     for (int k = 0; k < Held; ++k)
 #pragma unroll
-      for (int i = 0; i < Width; ++i) z[k].at[i] = (z[k].at[i] - mean[i]) * inverse[i];
+      for (int i = 0; i < Width; ++i) z[k].v[i] = (z[k].v[i] - mean[i]) * inverse[i];
   }
   float sums[2 * Width] = {};
 #pragma unroll
   for (int k = 0; k < Held; ++k)
 #pragma unroll
     for (int i = 0; i < Width; ++i) {
-      g[k].at[i] = gated(g[k].at[i], z[k].at[i], a.of.slope);
-      sums[i] += g[k].at[i];
-      sums[Width + i] += g[k].at[i] * z[k].at[i];
+      g[k].v[i] = gated(g[k].v[i], z[k].v[i], a.of.slope);
+      sums[i] += g[k].v[i];
+      sums[Width + i] += g[k].v[i] * z[k].v[i];
     }
   sum_rows(sums, s.lanes, shared);
   const auto pixels = static_cast<float>(s.pixels);
@@ -153,7 +153,7 @@ __global__ void __launch_bounds__(kSliceThreads) backward(Slices s, Grad a) {
     if (!place.has(k)) break;
 #pragma unroll
     for (int i = 0; i < Width; ++i)
-      g[k].at[i] = inverse[i] * (g[k].at[i] - sums[i] - z[k].at[i] * sums[Width + i]);
+      g[k].v[i] = inverse[i] * (g[k].v[i] - sums[i] - z[k].v[i] * sums[Width + i]);
     store_pack(a.dx + place.at(k, s, a.dx_stride), g[k]);
   }
 }

@@ -1,37 +1,21 @@
 // Neighbouring channels that a thread takes at once: four where everything is aligned, else one.
 #pragma once
 
-#include <cuda_runtime.h>
-
-#include <algorithm>
-#include <cstdint>
-
-#include "launch.h"
+#include "elementwise.h"
 
 namespace rareface::cuda {
 
 template <int Width>
-struct Pack {
-  float at[Width];
-};
+using Floats = Pack<float, Width>;
 
 template <int Width>
-__device__ __forceinline__ Pack<Width> load_pack(const float* p) {
-  static_assert(Width == 1 || Width == 4);
-  if constexpr (Width == 4) {
-    const float4 v = *reinterpret_cast<const float4*>(p);
-    return {{v.x, v.y, v.z, v.w}};
-  } else {
-    return {{*p}};
-  }
+__device__ __forceinline__ Floats<Width> load_pack(const float* p) {
+  return *reinterpret_cast<const Floats<Width>*>(p);
 }
 
 template <int Width>
-__device__ __forceinline__ void store_pack(float* p, const Pack<Width>& x) {
-  if constexpr (Width == 4)
-    *reinterpret_cast<float4*>(p) = make_float4(x.at[0], x.at[1], x.at[2], x.at[3]);
-  else
-    *p = x.at[0];
+__device__ __forceinline__ void store_pack(float* p, const Floats<Width>& x) {
+  *reinterpret_cast<Floats<Width>*>(p) = x;
 }
 
 // Whether packs of four lie at `p` and at every multiple of `stride` floats from it; nothing lies

@@ -10,8 +10,6 @@
 namespace rareface::cuda {
 namespace {
 
-constexpr int kThreads = 256;
-
 __device__ std::int64_t first_element() {
   return static_cast<std::int64_t>(blockIdx.x) * blockDim.x + threadIdx.x;
 }
@@ -83,13 +81,13 @@ __global__ void max_pool(Squares s, const float* x, float* y) {
   for_packs<Width>(s.count(), s.channels, [&](std::int64_t index, std::int64_t c) {
     const auto square = s.at(index);
     if (!square.whole) return;
-    Pack<Width> from[4], to;
+    Floats<Width> from[4], to;
 #pragma unroll
     for (int i = 0; i < 4; ++i) from[i] = load_pack<Width>(x + square.pixel[i] * s.channels + c);
 #pragma unroll
     for (int k = 0; k < Width; ++k) {
       int at;
-      to.at[k] = largest({from[0].at[k], from[1].at[k], from[2].at[k], from[3].at[k]}, at);
+      to.v[k] = largest({from[0].v[k], from[1].v[k], from[2].v[k], from[3].v[k]}, at);
     }
     store_pack(y + s.pooled(square) * s.channels + c, to);
   });
@@ -216,18 +214,18 @@ struct Seeds {
 // The gradient by what a convolution gives: its incoming gradient and the seeds, back through the
 // relu whose result is given.
 template <int Width>
-__device__ __forceinline__ Pack<Width> descend(Pack<Width> g, const Seeds& seeds, float dy,
-                                               bool gated, const Pack<Width>& result,
-                                               std::int64_t at) {
+__device__ __forceinline__ Floats<Width> descend(Floats<Width> g, const Seeds& seeds, float dy,
+                                                 bool gated, const Floats<Width>& result,
+                                                 std::int64_t at) {
 #pragma unroll
   for (int t = 0; t <= Seeds::kMost; ++t) {
     if (t == seeds.activated && gated)
 #pragma unroll
-      for (int k = 0; k < Width; ++k) g.at[k] = result.at[k] <= 0 ? 0.0f : g.at[k];
+      for (int k = 0; k < Width; ++k) g.v[k] = result.v[k] <= 0 ? 0.0f : g.v[k];
     if (t >= seeds.count || t == Seeds::kMost) continue;
     const auto seed = load_pack<Width>(seeds.at[t] + at);
 #pragma unroll
-    for (int k = 0; k < Width; ++k) g.at[k] += dy * seed.at[k];
+    for (int k = 0; k < Width; ++k) g.v[k] += dy * seed.v[k];
   }
   return g;
 }
@@ -238,7 +236,7 @@ __global__ void through_relu(std::int64_t size, const float* incoming, const flo
                              Seeds seeds, float* own) {
   const float dy = *seeds.dy;
   for (std::int64_t i = first_element() * Width; i < size; i += element_step() * Width) {
-    Pack<Width> g{}, y{};
+    Floats<Width> g{}, y{};
     if (incoming) g = load_pack<Width>(incoming + i);
     if (result) y = load_pack<Width>(result + i);
     store_pack(own + i, descend(g, seeds, dy, result != nullptr, y, i));
@@ -252,7 +250,7 @@ __global__ void through_pooling(Squares s, const float* incoming, const float* r
   const float dy = *seeds.dy;
   for_packs<Width>(s.count(), s.channels, [&](std::int64_t index, std::int64_t c) {
     const auto square = s.at(index);
-    Pack<Width> y[4], g[4];
+    Floats<Width> y[4], g[4];
 #pragma unroll
     for (int i = 0; i < 4; ++i) {
       y[i] = g[i] = {};
@@ -263,9 +261,9 @@ __global__ void through_pooling(Squares s, const float* incoming, const float* r
 #pragma unroll
       for (int k = 0; k < Width; ++k) {
         int at;
-        largest({y[0].at[k], y[1].at[k], y[2].at[k], y[3].at[k]}, at);
+        largest({y[0].v[k], y[1].v[k], y[2].v[k], y[3].v[k]}, at);
 #pragma unroll
-        for (int i = 0; i < 4; ++i) g[i].at[k] = at == i ? from.at[k] : 0.0f;
+        for (int i = 0; i < 4; ++i) g[i].v[k] = at == i ? from.v[k] : 0.0f;
       }
     }
 #pragma unroll

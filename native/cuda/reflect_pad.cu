@@ -47,7 +47,7 @@ __global__ void gather_rows(ReflectPadSizes s, const float* dy, float* dx) {
     float* out = dx + row * s.width * s.channels;
     for (unsigned i = threadIdx.x; i < s.width * packs; i += blockDim.x) {
       const std::int64_t x = i / packs;
-      Pack<Width> sum{};
+      Floats<Width> sum{};
 #pragma unroll
       for (int r = 0; r < 3; ++r) {
         if (!has_copy(r, y, s.height, s.pad)) continue;
@@ -58,7 +58,7 @@ __global__ void gather_rows(ReflectPadSizes s, const float* dy, float* dx) {
           if (!has_copy(c, x, s.width, s.pad)) continue;
           const auto part = load_pack<Width>(from + copy_at(c, x, s.width, s.pad) * s.channels);
 #pragma unroll
-          for (int k = 0; k < Width; ++k) sum.at[k] += part.at[k];
+          for (int k = 0; k < Width; ++k) sum.v[k] += part.v[k];
         }
       }
       store_pack(out + static_cast<std::int64_t>(i) * Width, sum);

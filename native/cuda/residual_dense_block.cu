@@ -73,24 +73,22 @@ struct Gate {
   float* copy;  // of dy, dense, or null
 };
 
-constexpr int kGateThreads = 256;
-
 // partial[chunk] = the sums over its pixels of dx's channels, unless null.
 template <int Width>
-__global__ void __launch_bounds__(kGateThreads) gate_gradient(Slices s, Gate a, float* partial) {
+__global__ void __launch_bounds__(kThreads) gate_gradient(Slices s, Gate a, float* partial) {
   __shared__ float shared[row_sums_size(Width, 1)];
   const SlicePlace<Width> place(s);
   float sums[Width] = {};
   for (int k = 0; place.has(k); ++k) {
     auto g = load_pack<Width>(a.dy + place.at(k, s, a.dy_stride));
     if (a.copy) store_pack(a.copy + place.at(k, s, s.channels), g);
-    Pack<Width> y;
+    Floats<Width> y;
     if (a.y) y = load_pack<Width>(a.y + place.at(k, s, a.y_stride));
 #pragma unroll
     for (int i = 0; i < Width; ++i) {
-      g.at[i] *= a.scale;
-      if (a.y) g.at[i] = gated(g.at[i], y.at[i], a.slope);
-      sums[i] += g.at[i];
+      g.v[i] *= a.scale;
+      if (a.y) g.v[i] = gated(g.v[i], y.v[i], a.slope);
+      sums[i] += g.v[i];
     }
     store_pack(a.dx + place.at(k, s, a.dx_stride), g);
   }
@@ -153,8 +151,8 @@ void through_activation(const Gate& a, std::int64_t pixels, std::int64_t channel
     // Small chunks, since a GPU wants many blocks, but not too many to be added up.
     constexpr std::int64_t kFew = 4, kMostChunks = 256;
     const int lanes = lanes_for(channels, width, width == 4 ? 8 : 32);
-    const std::int64_t most = std::max(kFew, ceil_div(pixels, kGateThreads / lanes * kMostChunks));
-    const Slices s = slices({1, pixels, channels}, width, lanes, kGateThreads, most);
+    const std::int64_t most = std::max(kFew, ceil_div(pixels, kThreads / lanes * kMostChunks));
+    const Slices s = slices({1, pixels, channels}, width, lanes, kThreads, most);
     float* partial = sums ? scratch_floats(host, s.chunks * channels) : nullptr;
     launch(host, s.grid(), gate_gradient<width>, s, a, partial);
     if (!sums) return;
