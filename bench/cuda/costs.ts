@@ -107,7 +107,7 @@ const features = (call: Call): Cost =>
   );
 
 /** Gradients and moments are read, weights and moments written. */
-const adam = ({ outputs }: Call): Cost => cost((7 / 3) * floats(outputs), 0, 5 * floats(outputs));
+const adam = ({ inputs, outputs }: Call): Cost => cost(floats(inputs) + floats(outputs), 0, 5 * floats(outputs));
 
 const costs: Readonly<Record<string, (call: Call) => Cost>> = {
   Conv2D: convCost,

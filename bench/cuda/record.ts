@@ -1,7 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
-import { withoutDeadCode } from '../../ts/backend/capture/dead-code.js';
 import type { Call } from '../../ts/backend/capture/recorder.js';
+import { simplified } from '../../ts/backend/capture/simplify.js';
 import { trace } from '../../ts/backend/capture/trace.js';
 import { useEngine, type EngineName } from '../../ts/backend/engine.js';
 import type { NativeBackend } from '../../ts/backend/native-backend.js';
@@ -60,7 +60,7 @@ export async function recordStep(config: TrainConfig, engine: EngineName = gpuEn
       state,
       inputs,
     );
-    calls = withoutDeadCode(program.calls, [...ports.newState, ...ports.outputs]);
+    calls = simplified(program.calls, [...ports.newState, ...ports.outputs], backend);
   });
   return calls;
 }

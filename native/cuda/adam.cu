@@ -7,15 +7,10 @@
 namespace rareface::cuda {
 namespace {
 
-constexpr int kThreads = 256;
 constexpr std::int64_t kPiece = 2048;  // elements of a block
-constexpr int kTensors = 56;           // of a launch, whose arguments may take 4 KB
+constexpr int kTensors = 52;           // of a launch, whose arguments may take 4 KB
 
-struct AdamTensor {
-  const float *p, *g, *m, *v;
-  float *p_new, *m_new, *v_new;  // may be p, m and v
-  std::int64_t size;
-};
+using AdamTensor = AdamArguments::Tensor;
 
 struct AdamTable {
   const float* scalars;
@@ -28,14 +23,19 @@ static_assert(sizeof(AdamTable) <= 4096);
 template <int Width>
 __device__ void update(const AdamScalars& s, const AdamTensor& t, std::int64_t i) {
   auto p = load_pack<Width>(t.p + i);
-  const auto g = load_pack<Width>(t.g + i);
+  auto g = load_pack<Width>(t.g + i);
+  if (t.more) {
+    const auto more = load_pack<Width>(t.more + i);
+#pragma unroll
+    for (int k = 0; k < Width; ++k) g.v[k] += more.v[k];
+  }
   auto m = load_pack<Width>(t.m + i);
   auto v = load_pack<Width>(t.v + i);
 #pragma unroll
   for (int k = 0; k < Width; ++k) {
-    m.at[k] = m.at[k] * s.decay1 + g.at[k] * s.fresh1;
-    v.at[k] = v.at[k] * s.decay2 + g.at[k] * g.at[k] * s.fresh2;
-    p.at[k] -= s.rate * m.at[k] / (sqrtf(v.at[k] * s.correction) + s.epsilon);
+    m.v[k] = m.v[k] * s.decay1 + g.v[k] * s.fresh1;
+    v.v[k] = v.v[k] * s.decay2 + g.v[k] * g.v[k] * s.fresh2;
+    p.v[k] -= s.rate * m.v[k] / (sqrtf(v.v[k] * s.correction) + s.epsilon);
   }
   store_pack(t.p_new + i, p);
   store_pack(t.m_new + i, m);
@@ -44,8 +44,8 @@ __device__ void update(const AdamScalars& s, const AdamTensor& t, std::int64_t i
 
 __device__ bool aligned(const AdamTensor& t) {
   const auto bits = [](const float* p) { return reinterpret_cast<std::uintptr_t>(p); };
-  return (bits(t.p) | bits(t.g) | bits(t.m) | bits(t.v) | bits(t.p_new) | bits(t.m_new) |
-          bits(t.v_new)) %
+  return (bits(t.p) | bits(t.g) | bits(t.more) | bits(t.m) | bits(t.v) | bits(t.p_new) |
+          bits(t.m_new) | bits(t.v_new)) %
              sizeof(float4) ==
          0;
 }
@@ -76,20 +76,18 @@ __global__ void __launch_bounds__(kThreads) adam(AdamTable table) {
 void adam_update(const Call& call) {
   const AdamArguments a(call);
   AdamTable table;
-  table.scalars = call.in[0].f32();
+  table.scalars = a.scalars;
   const auto flush = [&] {
     const Grid grid{.blocks = table.first_block[table.count], .threads = kThreads};
     launch(*call.host, grid, adam, table);
     table.count = 0;
   };
-  for (int t = 0; t < a.tensors; ++t) {
-    if (a.size(call, t) == 0) continue;
+  for (const AdamTensor& tensor : a.tensors) {
+    if (tensor.size == 0) continue;
     if (table.count == kTensors) flush();
-    table.at[table.count] = {a.in(call, 0, t),  a.in(call, 1, t),  a.in(call, 2, t),
-                             a.in(call, 3, t),  a.out(call, 0, t), a.out(call, 1, t),
-                             a.out(call, 2, t), a.size(call, t)};
+    table.at[table.count] = tensor;
     table.first_block[table.count + 1] =
-        blocks_for(table.first_block[table.count] * kPiece + a.size(call, t), kPiece);
+        blocks_for(table.first_block[table.count] * kPiece + tensor.size, kPiece);
     ++table.count;
   }
   if (table.count > 0) flush();

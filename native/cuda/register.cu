@@ -12,6 +12,7 @@ extern "C" __attribute__((visibility("default"))) void rareface_register(
   register_copy(*table);
   register_create(*table);
   register_depthwise(*table);
+  register_elementwise_chain(*table);
   register_indexed(*table);
   register_instance_norm(*table);
   register_matmul(*table);

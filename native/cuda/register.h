@@ -13,6 +13,7 @@ void register_conv(KernelTable& table);
 void register_copy(KernelTable& table);
 void register_create(KernelTable& table);
 void register_depthwise(KernelTable& table);
+void register_elementwise_chain(KernelTable& table);
 void register_indexed(KernelTable& table);
 void register_instance_norm(KernelTable& table);
 void register_matmul(KernelTable& table);

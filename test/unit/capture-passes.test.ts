@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import { withoutDeadCode } from '../../ts/backend/capture/dead-code.js';
+import { withChains } from '../../ts/backend/capture/elementwise-chains.js';
+import { withGradientSums } from '../../ts/backend/capture/gradient-sums.js';
 import { arena, planMemory } from '../../ts/backend/capture/memory-plan.js';
 import type { Call, Value } from '../../ts/backend/capture/recorder.js';
 import { Philox } from '../../ts/base/random.js';
@@ -90,4 +92,70 @@ describe('memory', () => {
       expect(arenaBytes).toBeLessThan(all);
     }
   });
+});
+
+describe('elementwise calls', () => {
+  const kernels = (calls: readonly Call[]) => calls.map(({ kernel }) => kernel);
+
+  test('become one where only the next reads what one gives', () => {
+    const calls = [
+      call('MatMul', [0], [1]),
+      call('Square', [1], [2]),
+      call('Sub', [3, 2], [4]),
+      call('MatMul', [5], [6]),
+      call('Multiply', [4, 6], [7]),
+    ];
+    const merged = withChains(calls, [7]);
+    expect(kernels(merged)).toEqual(['MatMul', 'MatMul', 'ElementwiseChain']);
+    expect(merged[2]!.inputs.map(({ value }) => value)).toEqual([3, 1, 6]);
+    // 3, 1, square, subtract, 6, multiply
+    expect(merged[2]!.attrs.filter((_, i) => i % 3 === 0)).toEqual([0, 0, 6, 19, 0, 20]);
+    expect(merged[2]!.outputs).toEqual(calls[4]!.outputs);
+  });
+
+  test('stay apart where another reads it, too, or where it is wanted', () => {
+    const calls = [call('Square', [0], [1]), call('Neg', [1], [2]), call('Add', [1, 2], [3])];
+    expect(kernels(withChains(calls, [3]))).toEqual(['Square', 'ElementwiseChain']);
+    expect(kernels(withChains(calls, [2, 3]))).toEqual(['Square', 'Neg', 'Add']);
+    const twice = [call('Square', [0], [1]), call('Multiply', [1, 1], [2])];
+    expect(withChains(twice, [2])).toEqual(twice);
+  });
+
+  test('take one value for all elements, and no other broadcast', () => {
+    const scalar = call('Neg', [0], [1], 1);
+    const scaled: Call = {
+      ...call('Multiply', [1, 2], [3]),
+      inputs: [scalar.outputs[0]!, call('Neg', [2], []).inputs[0]!],
+    };
+    expect(kernels(withChains([scalar, scaled], [3]))).toEqual(['ElementwiseChain']);
+    const row = call('Neg', [0], [1], 4);
+    const rows: Call = { ...scaled, inputs: [row.outputs[0]!, scaled.inputs[1]!] };
+    expect(withChains([row, rows], [3])).toEqual([row, rows]);
+    const ints = call('Neg', [0], [1]);
+    ints.inputs.forEach((operand) => Object.assign(operand, { dtype: 1 }));
+    expect(kernels(withChains([ints, call('Neg', [1], [2])], [2]))).toEqual(['Neg', 'Neg']);
+  });
+
+  test('become several where one would be too long, hold too much or read too many', () => {
+    const long = Array.from({ length: 50 }, (_, i) => call('Neg', [i], [i + 1]));
+    expect(kernels(withChains(long, [50]))).toEqual(Array(3).fill('ElementwiseChain'));
+    const many = Array.from({ length: 16 }, (_, i) => call('Add', [100 + i, i], [100 + i + 1]));
+    expect(withChains(many, [116]).map(({ inputs }) => inputs.length)).toEqual([8, 8, 3]);
+    // Each holds one more value while the next is computed.
+    const deep = [
+      call('Neg', [0], [10]),
+      ...Array.from({ length: 6 }, (_, i) => call('Sub', [i + 1, 10 + i], [11 + i])),
+    ];
+    expect(kernels(withChains(deep, [16]))).toEqual(Array(2).fill('ElementwiseChain'));
+  });
+});
+
+test('an update adds up gradients of two terms itself where nobody else reads the sum', () => {
+  const update = call('AdamUpdate', [0, 1, 2, 11, 12, 3, 4, 5, 6], [21, 22, 23, 24, 25, 26]);
+  const sums = [call('Add', [7, 8], [11]), call('Add', [9, 10], [12])];
+  const [folded] = withGradientSums([...sums, update], [21, 22, 23, 24, 25, 26]);
+  expect(folded!.inputs.map(({ value }) => value)).toEqual([0, 1, 2, 7, 9, 3, 4, 5, 6, 8, 10]);
+  expect(folded!.attrs).toEqual([0, 1]);
+  const kept = withGradientSums([...sums, update], [12, 21, 22, 23, 24, 25, 26]);
+  expect(kept.map(({ kernel, attrs }) => [kernel, ...attrs])).toEqual([['Add'], ['AdamUpdate', 0]]);
 });

@@ -5,6 +5,7 @@ import { Captured } from '../../ts/backend/capture/captured.js';
 import type { StepFunction } from '../../ts/backend/capture/trace.js';
 import { useEngine } from '../../ts/backend/engine.js';
 import type { NativeBackend } from '../../ts/backend/native-backend.js';
+import { adamCoefficients, adamUpdate } from '../../ts/ops/adam.js';
 import { onCpu, randomTensor } from '../helpers/parity.js';
 
 type Tensors = Record<string, Tensor>;
@@ -156,7 +157,55 @@ describe('a captured step gives what the function gives', () => {
       (run) => ({ x: randomTensor([2, 5, 7, 2], run) }),
       5,
     ));
+
+  test('of many elementwise functions, which a device may compute at once', () =>
+    expectSame(
+      (state, { x, y }) => {
+        const z = tf.mul(tf.sub(1, tf.square(tf.tanh(x!))), y!);
+        const gate = tf.mul(tf.div(y!, 12), tf.step(x!, 0.2));
+        const far = tf.minimum(tf.relu6(tf.mul(x!, 9)), tf.maximum(tf.neg(y!), tf.clipByValue(x!, -0.5, 0.5)));
+        const roots = tf.sqrt(tf.abs(tf.squaredDifference(x!, y!)));
+        const smooth = tf.sigmoid(tf.leakyRelu(tf.exp(tf.softplus(x!)), 0.1));
+        const odd = tf.log(tf.add(tf.reciprocal(tf.rsqrt(tf.add(tf.square(y!), 1))), tf.relu(tf.sign(x!))));
+        return { state, outputs: { z, gate, far, roots, all: tf.add(tf.mul(smooth, 3), odd) } };
+      },
+      none,
+      (run) => ({ x: randomTensor([3, 5, 4 + run], run), y: randomTensor([3, 5, 4 + run], run + 10) }),
+    ));
+
+  test('and updates by gradients of two terms', () => {
+    const shapes = [[3, 4], [5], [2, 0], [33]];
+    const tensors = (seed: number, low = -1): Tensors =>
+      Object.fromEntries(shapes.map((shape, i) => [i, randomTensor(shape, seed + i, { low })]));
+    return expectSame(
+      ({ p0, p1, p2, p3, m0, m1, m2, m3, v0, v1, v2, v3 }, { coefficients, ...grads }) => {
+        const sums = [0, 1, 2, 3].map((i) => (i === 1 ? grads[`a${i}`]! : tf.add(grads[`a${i}`]!, grads[`b${i}`]!)));
+        const all = [p0, p1, p2, p3, m0, m1, m2, m3, v0, v1, v2, v3] as Tensor[];
+        const { params, m, v } = adamUpdate(
+          all.slice(0, 4),
+          sums,
+          all.slice(4, 8),
+          all.slice(8),
+          coefficients as tf.Tensor1D,
+        );
+        const list = (name: string, values: Tensor[]) => values.map((value, i) => [`${name}${i}`, value] as const);
+        return {
+          state: Object.fromEntries([...list('p', params), ...list('m', m), ...list('v', v)]),
+          outputs: { first: sums[0]!.clone() },
+        };
+      },
+      () => ({ ...prefixed('p', tensors(1)), ...prefixed('m', tensors(11)), ...prefixed('v', tensors(21, 0)) }),
+      (run) => ({
+        ...prefixed('a', tensors(31 + run)),
+        ...prefixed('b', tensors(41 + run)),
+        coefficients: adamCoefficients({ learningRate: 0.1, beta1: 0.9, beta2: 0.99, epsilon: 1e-8, step: run + 1 }),
+      }),
+    );
+  });
 });
+
+const prefixed = (prefix: string, tensors: Tensors): Tensors =>
+  Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [prefix + name, tensor]));
 
 describe('what a step may not do', () => {
   async function run(step: StepFunction<Tensors, Tensors, Tensors>, state: Tensors, inputs: Tensors): Promise<Tensors> {

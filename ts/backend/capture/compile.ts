@@ -1,9 +1,9 @@
 import { dtypes } from '../dtypes.js';
-import { withoutDeadCode } from './dead-code.js';
 import { encode } from './encode.js';
 import { inPlaceInputs } from './in-place.js';
 import { arena, lastUses, planMemory, type Place } from './memory-plan.js';
 import type { Call, Program, Value } from './recorder.js';
+import { simplified, type Kernels } from './simplify.js';
 
 /** What a recorded function takes and gives, as values of its program. */
 export interface Interface {
@@ -27,14 +27,13 @@ export interface Compiled {
 }
 
 /**
- * Leaves out what nobody reads, lets results be written where they are wanted, and plans the memory
+ * Makes fewer calls of it ({@link simplified}), lets results be written where they are wanted, and plans the memory
  * of all that lives in between. What is computed stays the same to the bit.
- * @param kernelNumber the native number of a kernel
  */
-export function compile(program: Program, ports: Interface, kernelNumber: (kernel: string) => number): Compiled {
+export function compile(program: Program, ports: Interface, kernels: Kernels): Compiled {
   const { inputs, state, newState, outputs } = ports;
   const values = [...program.values];
-  const calls = withoutDeadCode(program.calls, [...newState, ...outputs]);
+  const calls = simplified(program.calls, [...newState, ...outputs], kernels);
   const makers = makersOf(calls);
   const lastUse = lastUses(calls);
   const places = new Map<number, Place>();
@@ -86,7 +85,7 @@ export function compile(program: Program, ports: Interface, kernelNumber: (kerne
   }
   const plan = planMemory(calls, values, places);
   return {
-    ...encode(calls, plan.places, kernelNumber),
+    ...encode(calls, plan.places, (kernel) => kernels.kernelNumber(kernel)),
     arenaBytes: plan.arenaBytes,
     moving: Int32Array.from(moving),
     fixed,

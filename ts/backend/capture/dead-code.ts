@@ -11,3 +11,11 @@ export function withoutDeadCode(calls: readonly Call[], wanted: Iterable<number>
   }
   return kept.reverse();
 }
+
+/** How often each value is read. @param wanted values that are read once more after the last call */
+export function readsOf(calls: readonly Call[], wanted: Iterable<number>): Map<number, number> {
+  const reads = new Map<number, number>();
+  for (const value of [...wanted, ...calls.flatMap(({ inputs }) => inputs.map((input) => input.value))])
+    reads.set(value, (reads.get(value) ?? 0) + 1);
+  return reads;
+}

@@ -1,0 +1,20 @@
+import { withoutDeadCode } from './dead-code.js';
+import { chainKernel, withChains } from './elementwise-chains.js';
+import { withGradientSums } from './gradient-sums.js';
+import type { Call } from './recorder.js';
+
+/** The kernels of the device that is to run a program. */
+export interface Kernels {
+  has(kernel: string): boolean;
+  /** The native number. */
+  kernelNumber(kernel: string): number;
+}
+
+/**
+ * Calls that give the same, to the bit, in fewer calls.
+ * @param wanted values that are read after the last call
+ */
+export function simplified(calls: readonly Call[], wanted: readonly number[], kernels: Pick<Kernels, 'has'>): Call[] {
+  const needed = withGradientSums(withoutDeadCode(calls, wanted), wanted);
+  return kernels.has(chainKernel) ? withChains(needed, wanted) : needed;
+}
