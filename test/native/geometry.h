@@ -20,6 +20,12 @@ struct Geometry {
     return {s, s, d, d, p, p};
   }
 
+  double products() const {
+    const Shape ys = y();
+    return static_cast<double>(batch * ys[1] * ys[2]) *
+           static_cast<double>(filter_h * filter_w * in * out);
+  }
+
   // body(x index, filter index, y index) for every product.
   template <class F>
   void for_products(F&& body) const {

@@ -8,17 +8,25 @@
 
 namespace emulator {
 
+namespace {
+
+template <class... Pieces>
+[[noreturn]] void refuse_copy(cudaError_t error, const Pieces&... pieces) {
+  std::ostringstream cause;
+  (cause << ... << pieces);
+  throw Fault{error, cause.str()};
+}
+
+}  // namespace
+
 void Copies::add(void* to, const void* from, int size, int bytes) {
   const auto bits = reinterpret_cast<std::uintptr_t>(to) | reinterpret_cast<std::uintptr_t>(from);
-  std::ostringstream cause;
-  if (bits % static_cast<std::uintptr_t>(size) != 0) {
-    cause << "misaligned: cp.async of " << size << " bytes from " << from << " to " << to;
-    throw Fault{cudaErrorMisalignedAddress, cause.str()};
-  }
-  if (bytes != 0 && bytes != size) {
-    cause << "cp.async of " << size << " bytes reads 0 of them or all, not " << bytes;
-    throw Fault{cudaErrorLaunchFailure, cause.str()};
-  }
+  if (bits % static_cast<std::uintptr_t>(size) != 0)
+    refuse_copy(cudaErrorMisalignedAddress, "misaligned: cp.async of ", size, " bytes from ", from,
+                " to ", to);
+  if (bytes != 0 && bytes != size)
+    refuse_copy(cudaErrorLaunchFailure, "cp.async of ", size, " bytes reads 0 of them or all, not ",
+                bytes);
   // It may arrive at any time from now on: nobody may still read what was there.
   std::memset(to, 0xff, static_cast<std::size_t>(size));
   copies_.push_back({to, from, size, bytes});
