@@ -9,12 +9,15 @@
 #include "errors.h"
 #include "launch.h"
 #include "launch_log.h"
+#include "machine.h"
 #include "memory.h"
 #include "stream.h"
 
 using emulator::refuse;
 
 namespace {
+
+constexpr int kRuntime = 13000;  // of CUDA, 13.0
 
 cudaError_t check_device(int device) {
   return device == 0 ? cudaSuccess
@@ -102,7 +105,12 @@ cudaError_t cudaFuncGetAttributes(cudaFuncAttributes* attributes, const void* ke
 }
 
 cudaError_t cudaGetDeviceCount(int* count) {
-  *count = 1;
+  const auto [driver, devices, capability, memory] = emulator::machine();
+  *count = 0;
+  if (driver < kRuntime)
+    return refuse(cudaErrorInsufficientDriver, "the driver knows CUDA ", driver);
+  if (devices == 0) return refuse(cudaErrorNoDevice, "there is no GPU");
+  *count = devices;
   return cudaSuccess;
 }
 cudaError_t cudaSetDevice(int device) { return check_device(device); }
@@ -110,9 +118,12 @@ cudaError_t cudaGetDevice(int* device) {
   *device = 0;
   return cudaSuccess;
 }
-cudaError_t cudaDriverGetVersion(int* version) { return cudaRuntimeGetVersion(version); }
+cudaError_t cudaDriverGetVersion(int* version) {
+  *version = emulator::machine().driver;
+  return cudaSuccess;
+}
 cudaError_t cudaRuntimeGetVersion(int* version) {
-  *version = 12080;
+  *version = kRuntime;
   return cudaSuccess;
 }
 
@@ -121,7 +132,7 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   if (const cudaError_t error = check_device(device)) return error;
   *properties = {};
   std::strcpy(properties->name, "CUDA emulator");
-  properties->totalGlobalMem = kMemory;
+  properties->totalGlobalMem = machine().memory;
   properties->sharedMemPerBlock = kSharedWithoutAsking;
   properties->sharedMemPerBlockOptin = kMostShared;
   properties->sharedMemPerMultiprocessor = kMostShared + 1024;
@@ -132,8 +143,8 @@ cudaError_t cudaGetDeviceProperties(cudaDeviceProp* properties, int device) {
   properties->maxThreadsDim[2] = kMostThreadsZ;
   properties->maxGridSize[0] = kMostBlocksX;
   properties->maxGridSize[1] = properties->maxGridSize[2] = kMostBlocksYZ;
-  properties->major = kMajor;
-  properties->minor = kMinor;
+  properties->major = machine().capability / 10;
+  properties->minor = machine().capability % 10;
   properties->multiProcessorCount = kMultiprocessors;
   properties->canMapHostMemory = 1;
   return cudaSuccess;
@@ -147,10 +158,10 @@ cudaError_t cudaDeviceGetAttribute(int* value, cudaDeviceAttr attribute, int dev
       *value = kMultiprocessors;
       return cudaSuccess;
     case cudaDevAttrComputeCapabilityMajor:
-      *value = kMajor;
+      *value = machine().capability / 10;
       return cudaSuccess;
     case cudaDevAttrComputeCapabilityMinor:
-      *value = kMinor;
+      *value = machine().capability % 10;
       return cudaSuccess;
   }
   return refuse(cudaErrorInvalidValue, "there is no device attribute ", attribute);

@@ -5,8 +5,7 @@
 
 namespace emulator {
 
-constexpr int kMajor = 9, kMinor = 0, kMultiprocessors = 8;
-constexpr std::size_t kMemory = std::size_t{8} << 30;
+constexpr int kMultiprocessors = 8;
 constexpr int kMostThreads = 1024, kMostThreadsZ = 64;
 constexpr unsigned kMostBlocksX = 0x7fffffff, kMostBlocksYZ = 65535;
 constexpr std::size_t kSharedWithoutAsking = 48 * 1024, kMostShared = 227 * 1024;

@@ -1,6 +1,7 @@
 // Memory of the device: blocks of the heap, known by their addresses.
 #include "memory.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <functional>
@@ -9,6 +10,7 @@
 
 #include "device_limits.h"
 #include "errors.h"
+#include "machine.h"
 #include "stream.h"
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -39,7 +41,7 @@ class Blocks {
   // Fresh memory holds NaNs. Null when there is no room.
   void* allocate(std::size_t bytes, bool mapped) {
     const std::lock_guard lock(mutex_);
-    if (!mapped && bytes > emulator::kMemory - used_) return nullptr;
+    if (!mapped && used_ + bytes > emulator::machine().memory) return nullptr;
     void* data = nullptr;
     // As aligned as cudaMalloc's; no larger than asked for, so that AddressSanitizer sees overruns.
     if (posix_memalign(&data, 256, bytes) != 0) return nullptr;
@@ -159,8 +161,8 @@ emulator::Access::Access() { blocks.open(); }
 emulator::Access::~Access() { blocks.close(); }
 
 cudaError_t cudaMemGetInfo(std::size_t* free, std::size_t* total) {
-  *total = emulator::kMemory;
-  *free = emulator::kMemory - blocks.used();
+  *total = emulator::machine().memory;
+  *free = *total - std::min(*total, blocks.used());
   return cudaSuccess;
 }
 cudaError_t cudaMalloc(void** data, std::size_t bytes) { return allocate(data, bytes, false); }
