@@ -29,7 +29,7 @@ compute capability 8.0 or newer.
   --own             nvcc from the wheels even where a toolkit is installed
   --no-build        compile nothing
   --force           do everything anew, even where it is there
-  --remove          remove what was set up; the wheels stay in
+  --remove          remove the toolkit and the provider; compiled kernels stay, and the wheels in
                     ${cacheFolder()}
   --help            show this help
 
@@ -60,8 +60,8 @@ function remove() {
 /** The toolkit to compile with, brought where there is none. */
 async function toolkit({ own, force }, wheels) {
   const found = own ? ownToolkit() : findToolkit(say);
-  const wanted = JSON.stringify(wheels);
-  const stale = found?.folder === toolkitFolder() && JSON.stringify(readRecord(toolkitFolder())?.versions) !== wanted;
+  const there = readRecord(toolkitFolder())?.versions ?? {};
+  const stale = found?.folder === toolkitFolder() && Object.keys(wheels).some((name) => there[name] !== wheels[name]);
   if (found && !stale && !(force && found.folder === toolkitFolder())) return found;
   await installNvcc(wheels, say);
   return ownToolkit();
@@ -76,6 +76,23 @@ function build(nvcc, force) {
   if (status !== 0) throw new SetupError(`the kernels were not built (${signal ?? status}): the messages are above.`);
 }
 
+/**
+ * Opens the kernels, in a process of its own, as the engine does.
+ * @returns the GPU as they see it; undefined where they rightly find no driver
+ */
+function openKernels(driver) {
+  const script = `try { console.log(JSON.stringify(require(process.argv[1]).open('cuda', '', 1))) }
+    catch (error) { console.log(JSON.stringify({ error: error.message })) }`;
+  const addon = join(root, 'build/Release/rareface.node');
+  const { status, signal, stdout, stderr } = spawnSync(process.execPath, ['-e', script, addon], { encoding: 'utf8' });
+  if (status !== 0)
+    throw new SetupError(`the kernels were built but do not load (${signal ?? status}): ${stderr.trim()}`);
+  const { error, description } = JSON.parse(stdout);
+  if (error === undefined) return description;
+  if (!driver && error.includes('no NVIDIA driver')) return undefined;
+  throw new SetupError(`the kernels were built but cannot be used: ${error}.`);
+}
+
 async function main() {
   const options = readOptions();
   if (options.help) return console.log(help);
@@ -85,13 +102,17 @@ async function main() {
   const driver = findDriver();
   const { nvcc, release, from } = await toolkit(options, wheelsFor(driver));
   say(`nvcc of CUDA ${release}, ${from}: ${nvcc}`);
-  if (!options['no-build']) build(nvcc, options.force);
-  if (options.onnxruntime || (driver && !options['no-onnxruntime'])) await installProvider(options, say);
   const old = driver && driverTooOld(driver, release);
-  if (old) throw new SetupError(`all is set up, but ${old}.`);
+  if (old) throw new SetupError(`${old}.`);
+  let gpu = driver?.gpus.join(', ');
+  if (!options['no-build']) {
+    build(nvcc, options.force);
+    gpu = openKernels(driver);
+  }
+  if (options.onnxruntime || (driver && !options['no-onnxruntime'])) await installProvider(options, say);
   say(
-    driver
-      ? `ready for ${driver.gpus.join(', ')} (driver ${driver.version}): --device cuda`
+    gpu
+      ? `ready for ${gpu} (driver ${driver.version}): --device cuda`
       : 'no NVIDIA driver is found on this machine: kernels compile here, and cannot run',
   );
 }

@@ -82,6 +82,23 @@ describe('npm run setup:cuda', () => {
   });
 });
 
+describe('the driver', () => {
+  test.each([
+    ['550.54.15', '13.0', 1, 'the NVIDIA driver 550.54.15 is older than 580, which programs of CUDA 13.0 need'],
+    ['550.54.15', '12.8', 0, 'ready for NVIDIA H200 (driver 550.54.15)'],
+    ['580.65.06', '13.0', 0, 'ready for NVIDIA H200 (driver 580.65.06)'],
+  ])('%s with CUDA %s', async (version, release, expected, message) => {
+    const bin = join(folder, version);
+    await script(join(bin, 'nvidia-smi'), `echo "${version}, NVIDIA H200"`);
+    const CUDACXX = await nvcc(join(folder, release, 'bin/nvcc'), release);
+    const { status, stdout, stderr } = run([at('setup-cuda.mjs'), '--no-build', '--no-onnxruntime'], {
+      ...{ CUDACXX, PATH: `${bin}:${process.env['PATH'] ?? ''}` },
+    });
+    expect(stdout + stderr).toContain(message);
+    expect(status).toBe(expected);
+  });
+});
+
 describe('the toolkit', () => {
   test('is the one that CUDACXX names, else that on the PATH', async () => {
     const named = await nvcc(join(folder, 'a/bin/nvcc'), '12.8');
