@@ -28,6 +28,8 @@ describe('adamUpdate', () => {
     [[[3, 3, 5, 7], [7], [], [1, 1]]],
     // More than a task takes, and tasks across tensors.
     [[[40000], [3], [100, 700], [2, 0], [31]]],
+    // More than a launch on a GPU takes.
+    [Array.from({ length: 120 }, (_, i) => [i + 1])],
   ])('is what tfjs ops give for tensors of %j', async (shapes) => {
     const expected = await resultsOn('cpu', () => steps(adamUpdateReference, shapes));
     const actual = await resultsOn('native', () => steps(adamUpdate, shapes));

@@ -47,6 +47,10 @@ describe.each(variants)('instanceNorm %j', (options) => {
     [[2, 12, 12, 16]],
     [[1, 24, 24, 96]],
     [[1, 48, 47, 3]],
+    // On a GPU: more pixels than a block of threads keeps, and samples enough for wider blocks.
+    [[1, 70, 69, 8]],
+    [[1, 50, 100, 3]],
+    [[33, 4, 3, 64]],
   ])('is what tfjs ops give on %j', async (shape) => {
     const expected = await resultsOn('cpu', () => forwardAndBackward(instanceNormReference, shape, options));
     const actual = await resultsOn('native', () => forwardAndBackward(instanceNorm, shape, options));
