@@ -17,8 +17,8 @@ struct Operands {
   std::int64_t size;
   int step_a, step_b;  // along a row: 1, or 0 where an operand stands still
   int outer = 0;       // dimensions before the row's; a result without any is one row
-  Divider row;
-  Divider dims[kMaxRank];
+  Divisor row;
+  Divisor dims[kMaxRank];
   int strides_a[kMaxRank], strides_b[kMaxRank];
 
   // Where the operands of element i are.
@@ -89,14 +89,15 @@ void combine(const Call& call) {
   const std::int64_t row = shape.dims[s.outer];
   if (s.outer > 0) {
     natural(s.size);
-    s.row = Divider(row);
+    s.row = Divisor(row);
     for (int k = 0; k < s.outer; ++k) {
-      s.dims[k] = Divider(shape.dims[k]);
+      s.dims[k] = Divisor(shape.dims[k]);
       s.strides_a[k] = small(shape.a[k]);
       s.strides_b[k] = small(shape.b[k]);
     }
   }
-  if constexpr (!Op::kCostly) {
+  // What training is made of; all else is rare, and not worth compiling twice.
+  if constexpr (!Op::kCostly && std::is_same_v<T, float> && std::is_same_v<R, float>) {
     const bool packs =
         packable<R>(row, s.y) && packable<T>(0, s.step_a ? s.a : nullptr, s.step_b ? s.b : nullptr);
     if (packs) return launch(*call.host, grid_for(s.size / 4), combine_packs_kernel<Op, T, R>, s);

@@ -17,7 +17,7 @@ struct Mover {
   int rank;
   struct Axis {
     AxisMap<int> map;
-    Divider out;
+    Divisor out;
     int stride;
   } axes[kMaxRank];
 };
@@ -51,7 +51,7 @@ void move_in_units(const Host& host, const MovedAxes& axes, const T* x, T* y, st
     const AxisMap<std::int64_t>& map = axes.axes[k].map;
     m.axes[k] = {{small(map.in), small(map.out), small(map.begin), small(map.step),
                   static_cast<int>(map.skip), map.beyond},
-                 Divider(map.out),
+                 Divisor(map.out),
                  small(axes.axes[k].stride)};
   }
   launch(host, grid_for(size), move_kernel<T>, m);
@@ -110,7 +110,7 @@ struct Parts {
   unsigned begin[kParts + 1];  // in the output's row; the last: where the last part ends
   int count;
   unsigned row;
-  Divider width;  // of all parts
+  Divisor width;  // of all parts
 };
 
 template <class T>
@@ -144,7 +144,7 @@ void concat_as(const Call& call, const Concatenation& c) {
       ++parts.count;
     }
     const std::int64_t width = parts.begin[parts.count] - parts.begin[0];
-    parts.width = Divider(width);
+    parts.width = Divisor(width);
     launch(*call.host, grid_for(c.rows * width), concat_kernel<T>, parts,
            static_cast<T*>(call.out[0].data), natural(c.rows * width));
   }

@@ -78,8 +78,8 @@ __global__ void select_packs_kernel(const Pack<std::uint8_t>* choose, const Pack
 
 template <class T>
 __global__ void select_rows_kernel(const std::uint8_t* choose, const T* a, const T* b, T* y,
-                                   unsigned size, Divider row) {
-  for_each_small(size, [&](unsigned i) { y[i] = choose[row.quotient(i)] ? a[i] : b[i]; });
+                                   unsigned size, Divisor row) {
+  for_each_small(size, [&](unsigned i) { y[i] = choose[row.divide(i)] ? a[i] : b[i]; });
 }
 
 template <class T>
@@ -94,7 +94,7 @@ void select_as(const Call& call, std::int64_t row) {
   };
   if (row != 1)
     launch(*call.host, grid_for(size), select_rows_kernel<T>, choose, a, b, y, natural(size),
-           Divider(row));
+           Divisor(row));
   else if (packable<T>(size, a, b, y) && packable<std::uint8_t>(0, choose))
     launch(*call.host, grid_for(size / 4), select_packs_kernel<T>, packs(choose), packs(a),
            packs(b), reinterpret_cast<Pack<T>*>(y), size / 4);
@@ -111,7 +111,7 @@ void select(const Call& call) {
 }
 
 template <class T>
-__global__ void one_hot_kernel(const std::int32_t* index, T* y, unsigned size, Divider depth, T on,
+__global__ void one_hot_kernel(const std::int32_t* index, T* y, unsigned size, Divisor depth, T on,
                                T off) {
   for_each_small(size, [&](unsigned i) {
     unsigned row = i;
@@ -125,7 +125,7 @@ void one_hot(const Call& call) {
   const std::int64_t size = call.out[0].size();
   const auto as = [&]<class T>(T* y) {
     launch(*call.host, grid_for(size), one_hot_kernel<T>, call.in[0].i32(), y, natural(size),
-           Divider(h.depth), element_of<T>(h.on), element_of<T>(h.off));
+           Divisor(h.depth), element_of<T>(h.on), element_of<T>(h.off));
   };
   switch (call.out[0].dtype) {
     case DType::float32:

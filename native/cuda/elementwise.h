@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "../arguments/call.h"
+#include "divisor.h"
 #include "launch.h"
 
 namespace rareface::cuda {
@@ -34,28 +35,6 @@ inline int small(std::int64_t n) {
   return static_cast<int>(n);
 }
 inline unsigned natural(std::int64_t n) { return static_cast<unsigned>(small(n)); }
-
-// Divides n < 2^31 by a number: a product and a shift (Granlund & Montgomery 1994).
-struct Divider {
-  unsigned divisor = 1, magic = 1, shift = 0;
-
-  Divider() = default;
-  explicit Divider(std::int64_t by) : divisor(std::max(1u, natural(by))) {
-    while ((1u << shift) < divisor) ++shift;
-    const auto excess = (std::uint64_t{1} << shift) - divisor;
-    magic = static_cast<unsigned>((excess << 32) / divisor + 1);
-  }
-
-  __host__ __device__ unsigned quotient(unsigned n) const {
-    return (static_cast<unsigned>(std::uint64_t{n} * magic >> 32) + n) >> shift;
-  }
-  // Gives the remainder and leaves the quotient in `n`.
-  __host__ __device__ unsigned remainder(unsigned& n) const {
-    const unsigned q = quotient(n), r = n - q * divisor;
-    n = q;
-    return r;
-  }
-};
 
 // body(i) for the indices of a loop in strides of the grid.
 template <class Body>

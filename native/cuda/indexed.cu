@@ -15,7 +15,7 @@ struct Rows {
   const T* x;
   T* y;
   unsigned size;  // of y
-  Divider inner;
+  Divisor inner;
 };
 
 // body with a unit as wide as the rows allow: bytes, words or 16 bytes.
@@ -25,7 +25,7 @@ void in_units(const View& x, const View& y, std::int64_t inner, Body&& body) {
   const auto as = [&]<class T>(const T*) {
     constexpr auto kBytes = static_cast<std::int64_t>(sizeof(T));
     body(Rows<T>{static_cast<const T*>(x.data), static_cast<T*>(y.data),
-                 natural(y.size() * element / kBytes), Divider(inner * element / kBytes)});
+                 natural(y.size() * element / kBytes), Divisor(inner * element / kBytes)});
   };
   if (inner * element % 16 == 0 && packable<uint4, 1>(0, x.data, y.data))
     as(static_cast<const uint4*>(nullptr));
@@ -36,14 +36,14 @@ void in_units(const View& x, const View& y, std::int64_t inner, Body&& body) {
 }
 
 template <class T>
-__global__ void gather_kernel(Rows<T> rows, const std::int32_t* indices, Divider n, Divider outer,
+__global__ void gather_kernel(Rows<T> rows, const std::int32_t* indices, Divisor n, Divisor outer,
                               int axis, std::int32_t* flags) {
   for_each_small(rows.size, [&](unsigned i) {
     unsigned row = i;
     const unsigned column = rows.inner.remainder(row);
     unsigned block = row;
     const unsigned k = n.remainder(block);
-    const std::int32_t index = indices[outer.quotient(block) * n.divisor + k];
+    const std::int32_t index = indices[outer.divide(block) * n.divisor + k];
     if (index < 0 || index >= axis) {
       flag(flags, DeviceError::index_out_of_range);
       rows.y[i] = T{};
@@ -62,7 +62,7 @@ void gather(const Call& call) {
   natural(x.size());
   in_units(x, y, x.dims[3], [&]<class T>(const Rows<T>& rows) {
     launch(*call.host, grid_for(rows.size), gather_kernel<T>, rows, indices.i32(),
-           Divider(indices.dims[1]), Divider(x.dims[1]), small(x.dims[2]), call.host->flags());
+           Divisor(indices.dims[1]), Divisor(x.dims[1]), small(x.dims[2]), call.host->flags());
   });
 }
 
@@ -124,7 +124,7 @@ void gather_nd(const Call& call) {
 // a time are shared by the block.
 template <class T, class Index>
 __global__ void __launch_bounds__(kThreads)
-    scatter_kernel(const T* updates, T* y, std::int64_t size, unsigned rows, Divider inner,
+    scatter_kernel(const T* updates, T* y, std::int64_t size, unsigned rows, Divisor inner,
                    Index index, std::int32_t* flags) {
   __shared__ std::int64_t cells[kThreads];
   const std::int64_t i = std::int64_t{blockIdx.x} * kThreads + threadIdx.x;
@@ -150,7 +150,7 @@ void scatter(const Call& call, std::int64_t rows, const Index& index) {
   const Grid grid{blocks_for(size, kThreads), kThreads};
   const auto as = [&]<class T>(const T* x) {
     launch(*call.host, grid, scatter_kernel<T, Index>, x, static_cast<T*>(y.data),
-           std::int64_t{natural(size)}, natural(rows), Divider(y.dims[1]), index,
+           std::int64_t{natural(size)}, natural(rows), Divisor(y.dims[1]), index,
            call.host->flags());
   };
   if (y.dtype == DType::float32)

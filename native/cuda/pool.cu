@@ -1,9 +1,10 @@
-// Pooling over NHWC images, and its gradients, one thread an element: gradients gather what each
-// pixel gets from the windows that it is in.
+// Pooling over NHWC images, and its gradients, a thread for one channel or four of a pixel:
+// gradients gather what each pixel gets from the windows that it is in.
 #include <limits>
+#include <type_traits>
 
 #include "../arguments/pool.h"
-#include "elementwise.h"
+#include "pack.h"
 #include "register.h"
 
 namespace rareface::cuda {
@@ -12,7 +13,7 @@ namespace {
 // One direction of the windows.
 struct Extent {
   int in, out, stride, dilation, filter, pad;
-  Divider size, step;  // of what there is a thread for; the stride
+  Divisor size, step;  // of what there is a thread for; the stride
 
   // Where the window of output `at` begins.
   __device__ int begin(int at) const { return at * stride - pad; }
@@ -22,7 +23,7 @@ struct Extent {
     for (int f = filter - 1; f >= 0; --f) {
       const int from = at + pad - f * dilation;
       if (from < 0) continue;
-      const auto o = static_cast<int>(step.quotient(static_cast<unsigned>(from)));
+      const auto o = static_cast<int>(step.divide(static_cast<unsigned>(from)));
       if (o * stride == from && o < out) body(o);
     }
   }
@@ -43,7 +44,7 @@ struct Extent {
 struct Windows {
   Extent h, w;
   int channels;
-  Divider channel;
+  Divisor channel;
 };
 
 // An element of a tensor [batch][h.size][w.size][channels].
@@ -59,51 +60,62 @@ struct Element {
 
 enum class Kind { max, average };
 
-template <Kind kind>
-__global__ void pool_kernel(const float* x, float* y, unsigned size, Windows s) {
+template <Kind kind, int N>
+__global__ void pool_kernel(const Floats<N>* x, Floats<N>* y, unsigned size, Windows s) {
   for_each_small(size, [&](unsigned i) {
     const Element e(s, i);
-    const float* image = x + e.batch * s.h.in * s.w.in * s.channels + e.channel;
-    float result = kind == Kind::max ? -std::numeric_limits<float>::infinity() : 0.0f;
+    const Floats<N>* image = x + e.batch * s.h.in * s.w.in * s.channels + e.channel;
+    Floats<N> result;
+    for (float& r : result.v)
+      r = kind == Kind::max ? -std::numeric_limits<float>::infinity() : 0.0f;
     s.h.for_pixels(e.y, [&](int row) {
       s.w.for_pixels(e.x, [&](int column) {
-        const float value = image[(row * s.w.in + column) * s.channels];
-        if constexpr (kind == Kind::max)
-          result = value > result ? value : result;
-        else
-          result += value;
+        const Floats<N> value = image[(row * s.w.in + column) * s.channels];
+        for (int k = 0; k < N; ++k) {
+          if constexpr (kind == Kind::max)
+            result.v[k] = value.v[k] > result.v[k] ? value.v[k] : result.v[k];
+          else
+            result.v[k] += value.v[k];
+        }
       });
     });
     if constexpr (kind == Kind::average)
-      result /= static_cast<float>(s.h.count(e.y) * s.w.count(e.x));
+      for (float& r : result.v) r /= static_cast<float>(s.h.count(e.y) * s.w.count(e.x));
     y[i] = result;
   });
 }
 
 // The first of equal maxima takes the gradient, as in tfjs.
-__global__ void max_pool_grad_kernel(const float* dy, const float* x, float* dx, unsigned size,
-                                     Windows s) {
+template <int N>
+__global__ void max_pool_grad_kernel(const Floats<N>* dy, const Floats<N>* x, Floats<N>* dx,
+                                     unsigned size, Windows s) {
   for_each_small(size, [&](unsigned i) {
     const Element e(s, i);
-    const float* image = x + e.batch * s.h.in * s.w.in * s.channels + e.channel;
-    const float* gradients = dy + e.batch * s.h.out * s.w.out * s.channels + e.channel;
+    const Floats<N>* image = x + e.batch * s.h.in * s.w.in * s.channels + e.channel;
+    const Floats<N>* gradients = dy + e.batch * s.h.out * s.w.out * s.channels + e.channel;
     const int here = e.y * s.w.in + e.x;
-    float sum = 0;
+    Floats<N> sum{};
     s.h.for_windows(e.y, [&](int out_y) {
       s.w.for_windows(e.x, [&](int out_x) {
-        float best = -std::numeric_limits<float>::infinity();
-        int at = -1;
+        float best[N];
+        int at[N];
+        for (int k = 0; k < N; ++k) {
+          best[k] = -std::numeric_limits<float>::infinity();
+          at[k] = -1;
+        }
         s.h.for_pixels(out_y, [&](int row) {
           s.w.for_pixels(out_x, [&](int column) {
             const int pixel = row * s.w.in + column;
-            const float value = image[pixel * s.channels];
-            if (value > best) {
-              best = value;
-              at = pixel;
+            const Floats<N> value = image[pixel * s.channels];
+            for (int k = 0; k < N; ++k) {
+              const bool larger = value.v[k] > best[k];
+              best[k] = larger ? value.v[k] : best[k];
+              at[k] = larger ? pixel : at[k];
             }
           });
         });
-        if (at == here) sum += gradients[(out_y * s.w.out + out_x) * s.channels];
+        const Floats<N> gradient = gradients[(out_y * s.w.out + out_x) * s.channels];
+        for (int k = 0; k < N; ++k) sum.v[k] += at[k] == here ? gradient.v[k] : 0.0f;
       });
     });
     dx[i] = sum;
@@ -111,15 +123,17 @@ __global__ void max_pool_grad_kernel(const float* dy, const float* x, float* dx,
 }
 
 // Each pixel gets its share of its windows' means.
-__global__ void avg_pool_grad_kernel(const float* dy, float* dx, unsigned size, Windows s) {
+template <int N>
+__global__ void avg_pool_grad_kernel(const Floats<N>* dy, Floats<N>* dx, unsigned size, Windows s) {
   for_each_small(size, [&](unsigned i) {
     const Element e(s, i);
-    const float* gradients = dy + e.batch * s.h.out * s.w.out * s.channels + e.channel;
-    float sum = 0;
+    const Floats<N>* gradients = dy + e.batch * s.h.out * s.w.out * s.channels + e.channel;
+    Floats<N> sum{};
     s.h.for_windows(e.y, [&](int out_y) {
       s.w.for_windows(e.x, [&](int out_x) {
         const float share = 1.0f / static_cast<float>(s.h.count(out_y) * s.w.count(out_x));
-        sum += gradients[(out_y * s.w.out + out_x) * s.channels] * share;
+        const Floats<N> gradient = gradients[(out_y * s.w.out + out_x) * s.channels];
+        for (int k = 0; k < N; ++k) sum.v[k] += gradient.v[k] * share;
       });
     });
     dx[i] = sum;
@@ -127,6 +141,7 @@ __global__ void avg_pool_grad_kernel(const float* dy, float* dx, unsigned size, 
 }
 
 // `elements`: the tensor that there is a thread for each element of.
+template <int N>
 Windows windows(const Window& w, const View& elements) {
   natural(w.batch * w.in_h * w.in_w * w.channels);
   natural(w.batch * w.out_h * w.out_w * w.channels);
@@ -137,33 +152,52 @@ Windows windows(const Window& w, const View& elements) {
     small(in + pad + filter * dilation);
     small(out * stride - pad + filter * dilation);
     return Extent{small(in),     small(out), small(stride), small(dilation),
-                  small(filter), small(pad), Divider(size), Divider(stride)};
+                  small(filter), small(pad), Divisor(size), Divisor(stride)};
   };
   return {extent(w.in_h, w.out_h, w.stride_h, w.dilation_h, w.filter_h, w.pad_h, elements.dims[1]),
           extent(w.in_w, w.out_w, w.stride_w, w.dilation_w, w.filter_w, w.pad_w, elements.dims[2]),
-          small(w.channels), Divider(w.channels)};
+          small(w.channels / N), Divisor(w.channels / N)};
+}
+
+template <int N>
+const Floats<N>* channels_in(const View& view) {
+  return static_cast<const Floats<N>*>(view.data);
+}
+template <int N>
+Floats<N>* channels_out(const View& view) {
+  return static_cast<Floats<N>*>(view.data);
 }
 
 template <Kind kind>
 void pool(const Call& call) {
   const Window w = pool_window(call);
-  const View& y = call.out[0];
-  launch(*call.host, grid_for(y.size()), pool_kernel<kind>, call.in[0].f32(), y.f32_out(),
-         natural(y.size()), windows(w, y));
+  const View &x = call.in[0], &y = call.out[0];
+  with_width(packable<float>(w.channels, x.data, y.data),
+             [&]<int N>(std::integral_constant<int, N>) {
+               launch(*call.host, grid_for(y.size() / N), pool_kernel<kind, N>, channels_in<N>(x),
+                      channels_out<N>(y), natural(y.size() / N), windows<N>(w, y));
+             });
 }
 
 void max_pool_grad(const Call& call) {
   const Window w = max_pool_grad_window(call);
-  const View& dx = call.out[0];
-  launch(*call.host, grid_for(dx.size()), max_pool_grad_kernel, call.in[0].f32(), call.in[1].f32(),
-         dx.f32_out(), natural(dx.size()), windows(w, call.in[1]));
+  const View &dy = call.in[0], &x = call.in[1], &dx = call.out[0];
+  with_width(packable<float>(w.channels, dy.data, x.data, dx.data),
+             [&]<int N>(std::integral_constant<int, N>) {
+               launch(*call.host, grid_for(dx.size() / N), max_pool_grad_kernel<N>,
+                      channels_in<N>(dy), channels_in<N>(x), channels_out<N>(dx),
+                      natural(dx.size() / N), windows<N>(w, x));
+             });
 }
 
 void avg_pool_grad(const Call& call) {
   const Window w = avg_pool_grad_window(call);
-  const View& dx = call.out[0];
-  launch(*call.host, grid_for(dx.size()), avg_pool_grad_kernel, call.in[0].f32(), dx.f32_out(),
-         natural(dx.size()), windows(w, dx));
+  const View &dy = call.in[0], &dx = call.out[0];
+  with_width(
+      packable<float>(w.channels, dy.data, dx.data), [&]<int N>(std::integral_constant<int, N>) {
+        launch(*call.host, grid_for(dx.size() / N), avg_pool_grad_kernel<N>, channels_in<N>(dy),
+               channels_out<N>(dx), natural(dx.size() / N), windows<N>(w, dx));
+      });
 }
 
 }  // namespace

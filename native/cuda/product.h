@@ -13,33 +13,16 @@
 //   filter_grad   [depth, cols]        the same, transposed   [positions, cols] in rows
 #pragma once
 
-#include <bit>
 #include <cstdint>
 
 #include "../arguments/call.h"
 #include "../arguments/epilogue.h"
+#include "divisor.h"
 #include "product_plan.h"
 
 namespace rareface::cuda {
 
 enum class Form { forward, input_grad, filter_grad };
-
-// Division of numbers below 2^31 by one that the host knows: n / d = n * ceil(2^s / d) >> s with
-// s = 31 + ceil(log2 d). The factor exceeds 2^s / d by less than 1, so the product exceeds n / d by
-// less than n / 2^s < 1 / d, which never reaches the next integer.
-struct Divisor {
-  std::uint32_t divisor, multiplier;
-  int shift;
-
-  explicit Divisor(std::int64_t d = 1)
-      : divisor(static_cast<std::uint32_t>(d < 1 ? 1 : d)),
-        shift(31 + std::bit_width(divisor - 1)) {
-    multiplier = static_cast<std::uint32_t>(((std::uint64_t{1} << shift) + divisor - 1) / divisor);
-  }
-  constexpr std::uint32_t divide(std::uint32_t n) const {
-    return static_cast<std::uint32_t>(std::uint64_t{n} * multiplier >> shift);
-  }
-};
 
 // One grid of positions and the taps that it meets. The gradient by the input of a strided
 // convolution has several: pixels of the same phase of the stride meet the same taps, so that no

@@ -13,11 +13,11 @@ constexpr int kRun = 32;  // elements of one lane before a Wide takes over
 
 struct Strided {  // some dimensions, of which a flat index has an offset
   int count = 0;
-  Divider dims[kMaxRank];
+  Divisor dims[kMaxRank];
   int strides[kMaxRank] = {};
 
   void add(std::int64_t dim, std::int64_t stride) {
-    dims[count] = Divider(dim);
+    dims[count] = Divisor(dim);
     strides[count++] = small(stride);
   }
   __device__ int at(unsigned index) const {

@@ -9,7 +9,7 @@ namespace {
 
 struct Resize {
   ResizedAxis rows, columns;
-  Divider height, width, channels;  // of the image that there is a thread for each element of
+  Divisor height, width, channels;  // of the image that there is a thread for each element of
 };
 
 struct Element {
@@ -115,8 +115,8 @@ void run(const Call& call, const View& before, const View& after, ResizeKernel k
   if (y.size() == 0) return;
   natural(call.in[0].size());
   const Resize s{ResizedAxis(before.dims[1], after.dims[1], options),
-                 ResizedAxis(before.dims[2], after.dims[2], options), Divider(y.dims[1]),
-                 Divider(y.dims[2]), Divider(y.dims[3])};
+                 ResizedAxis(before.dims[2], after.dims[2], options), Divisor(y.dims[1]),
+                 Divisor(y.dims[2]), Divisor(y.dims[3])};
   launch(*call.host, grid_for(y.size()), kernel, call.in[0].f32(), y.f32_out(), natural(y.size()),
          s);
 }

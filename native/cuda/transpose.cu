@@ -13,9 +13,9 @@ constexpr int kTile = 32, kTileRows = 8;  // a block moves kTile x kTile element
 struct Exchange {
   unsigned rows, columns;
   std::int64_t row_stride, column_stride;  // of the output, of the input
-  Divider row_tiles, column_tiles;
+  Divisor row_tiles, column_tiles;
   int rank = 0;
-  Divider dims[kMaxRank];
+  Divisor dims[kMaxRank];
   int in[kMaxRank], out[kMaxRank];
 };
 
@@ -66,13 +66,13 @@ void transpose_as(const Call& call) {
   e.columns = natural(columns);
   e.row_stride = product(p.dims, unit + 1, p.rank);
   e.column_stride = p.strides[last];
-  e.row_tiles = Divider(ceil_div(rows, kTile));
-  e.column_tiles = Divider(ceil_div(columns, kTile));
+  e.row_tiles = Divisor(ceil_div(rows, kTile));
+  e.column_tiles = Divisor(ceil_div(columns, kTile));
   std::int64_t tiles = ceil_div(rows, kTile) * ceil_div(columns, kTile);
   for (int i = last - 1; i >= 0; --i) {
     if (i == unit) continue;
     tiles *= p.dims[i];
-    e.dims[e.rank] = Divider(p.dims[i]);
+    e.dims[e.rank] = Divisor(p.dims[i]);
     e.in[e.rank] = small(p.strides[i]);
     e.out[e.rank++] = small(product(p.dims, i + 1, p.rank));
   }

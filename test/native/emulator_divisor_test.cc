@@ -8,15 +8,15 @@
 namespace rareface::cuda {
 namespace {
 
-TEST(Divider, GivesQuotientAndRemainder) {
+TEST(Divisor, GivesQuotientAndRemainder) {
   constexpr unsigned kLimit = 0x7fffffffu;
   for (const unsigned by : {1u, 2u, 3u, 5u, 7u, 48u, 49u, 641u, 65535u, 65536u, 65537u, 1000003u,
                             kLimit / 2, kLimit - 1, kLimit}) {
-    const Divider divider(by);
+    const Divisor divisor(by);
     const auto test = [&](unsigned n) {
-      ASSERT_EQ(divider.quotient(n), n / by) << n << " / " << by;
+      ASSERT_EQ(divisor.divide(n), n / by) << n << " / " << by;
       unsigned rest = n;
-      ASSERT_EQ(divider.remainder(rest), n % by);
+      ASSERT_EQ(divisor.remainder(rest), n % by);
       ASSERT_EQ(rest, n / by);
     };
     for (unsigned n = 0; n < 3000; ++n) {
@@ -30,7 +30,7 @@ TEST(Divider, GivesQuotientAndRemainder) {
   }
 }
 
-TEST(Divider, RefusesWhatDoesNotFit) { EXPECT_THROW(Divider(1ll << 31), std::runtime_error); }
+TEST(Divisor, RefusesWhatDoesNotFit) { EXPECT_THROW(Divisor(1ll << 31), std::runtime_error); }
 
 }  // namespace
 }  // namespace rareface::cuda
