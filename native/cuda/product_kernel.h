@@ -24,6 +24,7 @@ template <class T>
 constexpr int kResultStride = T::kCols + 8;
 template <Form F, class T>
 constexpr std::size_t kSharedBytes =
+    sizeof(Pixel) * LeftFactor<F, T>::kPixels +
     sizeof(float) * std::max(T::kStages * kStageFloats<F, T>, T::kRows* kResultStride<T>);
 // What every GPU from compute capability 8.0 on gives a block.
 static_assert(kSharedBytes<Form::input_grad, TileOf<Precision::tf32, TileSize::large>> <= 99 << 10);
@@ -103,16 +104,16 @@ __device__ inline bool meet(float* parts, unsigned* counter, int splits, int spl
     for (int j = 0; j < T::kN; ++j)
       *part(split, i, j) = make_float4(sums[i][j][0], sums[i][j][1], sums[i][j][2], sums[i][j][3]);
   if (!last_to_come(counter, splits)) return false;
+  [[maybe_unused]] constexpr int kUnroll =
+      std::max(1, 8 / T::kN);  // as many as there are registers for
 #pragma unroll
-  for (int i = 0; i < T::kM; ++i)
+  for (int i = 0; i < T::kM; ++i) {
 #pragma unroll
     for (int j = 0; j < T::kN; ++j)
 #pragma unroll
       for (int l = 0; l < 4; ++l) sums[i][j][l] = 0;
-#pragma unroll 2
-  for (int index = 0; index < splits; ++index)
-#pragma unroll
-    for (int i = 0; i < T::kM; ++i)
+#pragma unroll kUnroll
+    for (int index = 0; index < splits; ++index)
 #pragma unroll
       for (int j = 0; j < T::kN; ++j) {
         const float4 v = *part(index, i, j);
@@ -121,11 +122,12 @@ __device__ inline bool meet(float* parts, unsigned* counter, int splits, int spl
         sums[i][j][2] += v.z;
         sums[i][j][3] += v.w;
       }
+  }
   return true;
 }
 
 template <Form F, Precision P, class T>
-__global__ void __launch_bounds__(T::kThreads) multiply(const Product p) {
+__global__ void __launch_bounds__(T::kThreads, T::kBlocks) multiply(const Product p) {
   using A = LeftFactor<F, T>;
   using B = RightFactor<F, T>;
   constexpr int kStage = kStageFloats<F, T>;
@@ -147,9 +149,10 @@ __global__ void __launch_bounds__(T::kThreads) multiply(const Product p) {
   const int end = min(length, begin + phase.blocks_per_split * kDepth);
   const int blocks = (end - begin + kDepth - 1) / kDepth;
 
-  const A a(p, phase, p.image + at.a, first_row);
+  Pixel* pixels = shared_memory<Pixel>();
+  float* shared = reinterpret_cast<float*>(pixels + A::kPixels);
+  const A a(p, phase, p.image + at.a, first_row, pixels);
   const B b(p, phase, p.b + at.b, first_col, length);
-  float* shared = shared_memory<float>();
   const auto copy = [&](int block) {
     if (block < blocks) {
       float* stage = shared + block % T::kStages * kStage;
@@ -161,7 +164,7 @@ __global__ void __launch_bounds__(T::kThreads) multiply(const Product p) {
 
   Sums<T> sums = {};
   const LanePosition<T> lane;
-#pragma unroll
+#pragma unroll 1
   for (int block = 0; block < T::kStages - 1; ++block) copy(block);
   for (int block = 0; block < blocks; ++block) {
     wait_copies<T::kStages - 2>();

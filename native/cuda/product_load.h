@@ -31,41 +31,45 @@ struct Chunks {
   }
 };
 
-// Positions by depth, along k: A of forward and input_grad. Lines are positions from `first` on.
+// Positions by depth, along k: A of forward and input_grad. Lines are positions from `first` on,
+// whose pixels are worked out once and kept in shared memory.
 template <class T>
 class GatherAlong {
  public:
   using Tile = FactorTile<true, T::kRows>;
+  static constexpr int kPixels = T::kRows;
 
-  __device__ GatherAlong(const Product& p, const Phase& phase, const float* image, int first)
-      : image_(image) {
-#pragma unroll
-    for (int i = 0; i < C::kPasses; ++i)
-      pixels_[i] = pixel_of(p, phase, static_cast<unsigned>(first + C::row(i)));
+  __device__ GatherAlong(const Product& p, const Phase& phase, const float* image, int first,
+                         Pixel* pixels)
+      : image_(image), pixels_(pixels) {
+    for (int i = static_cast<int>(threadIdx.x); i < T::kRows; i += T::kThreads)
+      pixels[i] = pixel_of(p, phase, static_cast<unsigned>(first + i));
+    __syncthreads();
   }
 
   __device__ void copy(const Product& p, const Phase& phase, int k, float* tile) const {
     const auto at = static_cast<unsigned>(k + C::column());
     if (p.image_vectors) {
-      const Place place = place_of(p, phase, at);
-#pragma unroll
-      for (int i = 0; i < C::kPasses; ++i)
-        copy_pixel<16>(p, image_, pixels_[i], place, tile + Tile::at(C::row(i), C::column()));
+      copy_pixels<16>(p, place_of(p, phase, at), tile);
     } else {
 #pragma unroll 1
-      for (int e = 0; e < 4; ++e) {
-        const Place place = place_of(p, phase, at + static_cast<unsigned>(e));
-#pragma unroll
-        for (int i = 0; i < C::kPasses; ++i)
-          copy_pixel<4>(p, image_, pixels_[i], place, tile + Tile::at(C::row(i), C::column() + e));
-      }
+      for (unsigned e = 0; e < 4; ++e) copy_pixels<4>(p, place_of(p, phase, at + e), tile + e);
     }
   }
 
  private:
   using C = Chunks<T, T::kRows, kDepth / 4>;
+
+  template <int Size>
+  __device__ void copy_pixels(const Product& p, const Place& place, float* tile) const {
+#pragma unroll
+    for (int i = 0; i < C::kPasses; ++i)
+      copy_pixel<Size>(p, image_, pixels_[C::row(i)], place,
+                       tile + Tile::at(C::row(i), C::column()));
+  }
+
   const float* image_;
-  Pixel pixels_[C::kPasses];
+  const Pixel* pixels_;
 };
 
 // Depth by positions, across k: A of filter_grad. Lines are places along the depth.
@@ -73,8 +77,10 @@ template <class T>
 class GatherAcross {
  public:
   using Tile = FactorTile<false, T::kRows>;
+  static constexpr int kPixels = 0;
 
-  __device__ GatherAcross(const Product& p, const Phase& phase, const float* image, int first)
+  __device__ GatherAcross(const Product& p, const Phase& phase, const float* image, int first,
+                          Pixel*)
       : image_(image), first_(static_cast<unsigned>(first + C::column())) {
     place_ = place_of(p, phase, first_);
   }

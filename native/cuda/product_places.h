@@ -9,7 +9,7 @@ namespace rareface::cuda {
 
 // What a position meets at the first tap: the pixel, and where that is in the image (modulo 2^32:
 // it may lie outside).
-struct Pixel {
+struct alignas(16) Pixel {
   int y, x;
   unsigned at;
 };

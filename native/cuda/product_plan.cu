@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "../arguments/call.h"
 #include "product_plan.h"
@@ -38,13 +39,17 @@ struct Costs {
 
 Costs costs_of(TileSize size, Precision precision) {
   const TileShape shape = tile_shape(size, precision);
-  // Each warp reads both its factors from shared memory, 128 bytes a cycle.
-  constexpr double kWarpLines[] = {64 + 32, 32 + 32, 32 + 16, 16 + 32};
-  constexpr double kWarps[] = {8, 4, 4, 2};
-  constexpr double kAtATime[] = {1, 2, 3, 4};
+  const bool exact = precision == Precision::float32;
+  // Every warp reads its lines of both factors from shared memory, a line of kDepth in a cycle: in
+  // tiles of 128 x 128 four warps 64 + 64, in 128 x 64 eight 32 + 32.
+  constexpr double kLines[] = {4 * (64 + 64), 4 * (32 + 32), 4 * (32 + 32), 2 * (16 + 32)};
+  // Instructions in the machine code of a step, four of which a multiprocessor starts in a cycle.
+  constexpr double kInstructions[][2] = {{600, 1200}, {340, 560}, {360, 570}, {130, 210}};
+  constexpr double kAtATime[] = {2, 2, 2, 5};
   const auto at = static_cast<int>(size);
   const double products = static_cast<double>(shape.rows) * shape.cols * kDepth;
-  return {std::max(products / rate(precision), kWarpLines[at] * kWarps[at]), kAtATime[at]};
+  return {std::max({products / rate(precision), kLines[at], kInstructions[at][exact]}),
+          kAtATime[at]};
 }
 
 double time_of(const ProductPlan& plan, std::span<const ProductSize> products, std::int64_t cols,
@@ -86,8 +91,10 @@ ProductPlan plan_product(std::span<const ProductSize> products, std::int64_t col
     for (const ProductSize& p : products)
       tiles += ceil_div(p.rows, shape.rows) * ceil_div(cols, shape.cols) * count;
     const std::int64_t most = tiles <= kCounters ? std::min(longest, kMostSplits) : 1;
+    ProductPlan plan{tile, 0};
     for (std::int64_t splits = 1; splits <= most; ++splits) {
-      const ProductPlan plan{tile, ceil_div(longest, splits)};
+      if (std::exchange(plan.blocks_per_split, ceil_div(longest, splits)) == plan.blocks_per_split)
+        continue;
       const double time = time_of(plan, products, cols, count, precision);
       if (time >= least) continue;
       least = time;

@@ -8,7 +8,7 @@
 
 namespace rareface::cuda {
 
-// Of a block's part of the result: 128 x 128 (in float32 128 x 64), 64 x 64, 64 x 32, 32 x 32.
+// Of a block's part of the result: 128 x 128 (in float32 128 x 64), 64 x 64, 128 x 32, 32 x 32.
 enum class TileSize { large, medium, narrow, small };
 constexpr TileSize kTileSizes[] = {TileSize::large, TileSize::medium, TileSize::narrow,
                                    TileSize::small};
@@ -25,7 +25,7 @@ constexpr TileShape tile_shape(TileSize size, Precision precision) {
     case TileSize::medium:
       return {64, 64};
     case TileSize::narrow:
-      return {64, 32};
+      return {128, 32};
     case TileSize::small:
       return {32, 32};
   }

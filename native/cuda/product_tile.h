@@ -18,13 +18,14 @@
 
 namespace rareface::cuda {
 
-template <int Rows, int Cols, int WarpRows, int WarpCols, int Stages>
+template <int Rows, int Cols, int WarpRows, int WarpCols, int Stages, int Blocks>
 struct Tile {
   static constexpr int kRows = Rows, kCols = Cols;
   static constexpr int kWarpRows = WarpRows, kWarpCols = WarpCols;
   static constexpr int kWarps = Rows / WarpRows * (Cols / WarpCols);
   static constexpr int kThreads = 32 * kWarps;
   static constexpr int kStages = Stages;  // tiles of k in shared memory
+  static constexpr int kBlocks = Blocks;  // that an H100's multiprocessor has shared memory for
   // Of mma's own size.
   static constexpr int kM = WarpRows / 16, kN = WarpCols / 8;
 };
@@ -33,15 +34,15 @@ template <Precision P, TileSize Size>
 constexpr auto tile_of() {
   constexpr bool kExact = P == Precision::float32;
   if constexpr (Size == TileSize::large && kExact)
-    return Tile<128, 64, 32, 32, 3>{};
+    return Tile<128, 64, 32, 32, 3, 2>{};
   else if constexpr (Size == TileSize::large)
-    return Tile<128, 128, 64, 32, 2>{};
+    return Tile<128, 128, 64, 64, 2, 2>{};
   else if constexpr (Size == TileSize::medium)
-    return Tile<64, 64, 32, 32, 4>{};
+    return Tile<64, 64, 32, 32, 4, 2>{};
   else if constexpr (Size == TileSize::narrow)
-    return Tile<64, 32, 32, 16, 4>{};
+    return Tile<128, 32, 32, 32, 3, 2>{};
   else
-    return Tile<32, 32, 16, 32, 4>{};
+    return Tile<32, 32, 16, 32, 4, 5>{};
 }
 template <Precision P, TileSize Size>
 using TileOf = decltype(tile_of<P, Size>());
@@ -69,10 +70,19 @@ struct FactorTile {
   }
 };
 
-// x as the sum of two tf32: 11 bits of its mantissa and sign, then the next 11.
+// Tensor cores ignore what exceeds tf32's 10 bits of mantissa. So it is enough to add about half of
+// the last bit that they see: 2/3 to 4/3 of it, 2^-12 * 4/3 of x, which is right on average. In one
+// instruction, and NaN and infinity stay (as they would not if it were added to x's bits; the
+// conversion that PTX has takes four).
+__device__ inline std::uint32_t nearly_tf32(float x) {
+  return __float_as_uint(fmaf(x, 0x1.555556p-12f, x));
+}
+
+// x as the sum of two tf32: rounded to nearest, and what is left, of which 2^-10 is cut. NaN is in
+// the second, since the first may lose it; of infinity it is the first and NaN the second.
 __device__ inline void split_tf32(float x, std::uint32_t& high, std::uint32_t& low) {
-  high = to_tf32(x);
-  low = to_tf32(x - __uint_as_float(high));
+  high = (__float_as_uint(x) + 0x1000u) & ~0x1fffu;
+  low = __float_as_uint(x - __uint_as_float(high));
 }
 
 // Factors as tensor cores take them, by precision: N registers of pairs of k, two lines of A and
@@ -89,14 +99,15 @@ struct Fragment<Precision::tf32, N> {
   __device__ void load(const float* tile, int line, int k) {
     for (int l = 0; l < N / 2; ++l) {
       const float2 v = F::pair(tile, line + 8 * l, k);
-      high[l] = to_tf32(v.x);
-      high[l + N / 2] = to_tf32(v.y);
+      high[l] = nearly_tf32(v.x);
+      high[l + N / 2] = nearly_tf32(v.y);
     }
   }
 };
 
-// "3xTF32": low * high + high * low + high * high. What is left out, and the rounding of the low
-// halves, is 2^-22 of a product.
+// "3xTF32": low * high + high * low + high * high. What is left out, low * low and what is cut of
+// each low, is 2^-22, 2^-21 and 2^-21 of a product at most, with any sign. An infinite factor makes
+// NaN.
 template <int N>
 struct Fragment<Precision::float32, N> {
   static constexpr int kStep = 8;

@@ -3,13 +3,56 @@
 #include "cpu/conv.h"
 #include "kernels.h"
 
+#if defined(RAREFACE_EMULATOR)
+#include "cuda/conv.h"
+#include "emulated_host.h"
+#endif
+
 namespace rareface {
 namespace {
 
-using cpu::conv_filter_grad;
-using cpu::conv_forward;
-using cpu::conv_input_grad;
 using testing::Tensor;
+
+struct OnCpu {
+  CpuHost host{2};
+  template <class... A>
+  void conv_forward(const A&... a) {
+    cpu::conv_forward(a..., host);
+  }
+  template <class... A>
+  void conv_input_grad(const A&... a) {
+    cpu::conv_input_grad(a..., host);
+  }
+  template <class... A>
+  void conv_filter_grad(const A&... a) {
+    cpu::conv_filter_grad(a..., host);
+  }
+};
+
+#if defined(RAREFACE_EMULATOR)
+struct OnEmulatedGpu {
+  testing::EmulatedHost host;
+  template <class... A>
+  void conv_forward(const A&... a) {
+    cuda::conv_forward(a..., host);
+  }
+  template <class... A>
+  void conv_input_grad(const A&... a) {
+    cuda::conv_input_grad(a..., host);
+  }
+  template <class... A>
+  void conv_filter_grad(const A&... a) {
+    cuda::conv_filter_grad(a..., host);
+  }
+};
+using Engines = ::testing::Types<OnCpu, OnEmulatedGpu>;
+#else
+using Engines = ::testing::Types<OnCpu>;
+#endif
+
+template <class Engine>
+class ConvSlices : public ::testing::Test {};
+TYPED_TEST_SUITE(ConvSlices, Engines);
 
 // Channels first..first+count of buffers of `stride` channels.
 struct Slice {
@@ -111,7 +154,7 @@ Epilogue epilogue_of(const Tensor& bias, const float* residual, const Slice& sli
           .accumulate = accumulate};
 }
 
-TEST(ConvSlices, ForwardReadsAndWritesSlices) {
+TYPED_TEST(ConvSlices, ForwardReadsAndWritesSlices) {
   for (const ConvShape& s : shapes())
     for (const bool accumulate : {false, true}) {
       const Fixture f = fixture(s);
@@ -124,14 +167,14 @@ TEST(ConvSlices, ForwardReadsAndWritesSlices) {
                 static_cast<double>(f.x_before[f.in.index(i, c)]) *
                 (*f.w)[(k * s.in_channels + c) * s.out_channels + j];
       });
-      CpuHost host(2);
-      conv_forward(s, f.x_data(), f.in.stride, f.w->view().f32(), f.y_data(), f.out.stride,
-                   epilogue_of(*bias, f.y_data(), f.out, accumulate), host);
+      TypeParam engine;
+      engine.conv_forward(s, f.x_data(), f.in.stride, f.w->view().f32(), f.y_data(), f.out.stride,
+                          epilogue_of(*bias, f.y_data(), f.out, accumulate));
       expect_epilogue(products, *bias, *f.y, f.y_before, f.out, accumulate);
     }
 }
 
-TEST(ConvSlices, InputGradientReadsAndWritesSlices) {
+TYPED_TEST(ConvSlices, InputGradientReadsAndWritesSlices) {
   for (const ConvShape& s : shapes())
     for (const bool accumulate : {false, true}) {
       const Fixture f = fixture(s);
@@ -144,14 +187,14 @@ TEST(ConvSlices, InputGradientReadsAndWritesSlices) {
                 static_cast<double>(f.y_before[f.out.index(o, j)]) *
                 (*f.w)[(k * s.in_channels + c) * s.out_channels + j];
       });
-      CpuHost host(2);
-      conv_input_grad(s, f.y_data(), f.out.stride, f.w->view().f32(), f.x_data(), f.in.stride,
-                      epilogue_of(*bias, f.x_data(), f.in, accumulate), host);
+      TypeParam engine;
+      engine.conv_input_grad(s, f.y_data(), f.out.stride, f.w->view().f32(), f.x_data(),
+                             f.in.stride, epilogue_of(*bias, f.x_data(), f.in, accumulate));
       expect_epilogue(products, *bias, *f.x, f.x_before, f.in, accumulate);
     }
 }
 
-TEST(ConvSlices, FilterGradientReadsSlices) {
+TYPED_TEST(ConvSlices, FilterGradientReadsSlices) {
   for (const ConvShape& s : shapes())
     for (const bool accumulate : {false, true}) {
       const Fixture f = fixture(s);
@@ -164,14 +207,14 @@ TEST(ConvSlices, FilterGradientReadsSlices) {
             sums[static_cast<std::size_t>((k * s.in_channels + c) * s.out_channels + j)] +=
                 static_cast<double>(f.x_before[f.in.index(i, c)]) * f.y_before[f.out.index(o, j)];
       });
-      CpuHost host(2);
-      conv_filter_grad(s, f.x_data(), f.in.stride, f.y_data(), f.out.stride, f.w->view().f32_out(),
-                       accumulate, host);
+      TypeParam engine;
+      engine.conv_filter_grad(s, f.x_data(), f.in.stride, f.y_data(), f.out.stride,
+                              f.w->view().f32_out(), accumulate);
       testing::expect_close(f.w->values(), {sums.begin(), sums.end()}, 1e-4f, "dfilter");
       if (accumulate) {  // to the same bits as adding afterwards
         Tensor fresh({static_cast<std::int64_t>(before.size())});
-        conv_filter_grad(s, f.x_data(), f.in.stride, f.y_data(), f.out.stride,
-                         fresh.view().f32_out(), false, host);
+        engine.conv_filter_grad(s, f.x_data(), f.in.stride, f.y_data(), f.out.stride,
+                                fresh.view().f32_out(), false);
         for (std::size_t i = 0; i < before.size(); ++i)
           ASSERT_EQ((*f.w)[static_cast<std::int64_t>(i)],
                     before[i] + fresh[static_cast<std::int64_t>(i)])
