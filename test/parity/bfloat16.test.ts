@@ -1,14 +1,15 @@
-// The native kernels with products of bfloat16 against the same kernels in float32, which other
-// tests hold against tfjs; products alone are held against double precision in test/native.
+// The native kernels with products of bfloat16, and on a GPU of tf32, against the same kernels in
+// float32, which other tests hold against tfjs; products alone are held against double precision in
+// test/native.
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, describe, expect, test } from 'vitest';
 import { loadBinding } from '../../ts/backend/binding.js';
 import { useEngine, type Precision } from '../../ts/backend/engine.js';
 import { perceptualLoss, type FeatureStack } from '../../ts/ops/perceptual-loss.js';
 import { residualDenseBlock } from '../../ts/ops/residual-dense-block.js';
-import { noBfloat16 } from '../helpers/bfloat16.js';
-import { randomTensor } from '../helpers/parity.js';
+import type { NativeBackend } from '../../ts/backend/native-backend.js';
+import { onCpu, randomTensor } from '../helpers/parity.js';
 
 /** A filter of the deviation that keeps a signal's size. */
 function filterOf(shape: [number, number, number, number], seed: number): Tensor4D {
@@ -63,7 +64,7 @@ function perceptual(shape: [number, number, number, number]): Tensor[] {
 }
 
 /**
- * What is computed, and how far result and gradients may be from float32: the norm of the difference,
+ * What is computed, and how far result and gradients may be from float32 in bfloat16: the norm of the difference,
  * relative to that of the result. Rounding both factors of a product gives 1.2 * 2^-9, Winograd's
  * method twice 2^-9, and a norm makes more of it. Gradients through (leaky) ReLUs and absolute values
  * jump where a value near 0 changes sides: each of one in 300 then has an error of its own size.
@@ -116,38 +117,61 @@ const computations: Record<string, { compute: () => Tensor[]; result: number; gr
 };
 
 async function resultsIn(precision: Precision, compute: () => Tensor[]): Promise<Float32Array[]> {
-  await useEngine('native', precision);
+  await useEngine(onCpu ? 'native' : 'native-cuda', precision);
   return tf.tidy(() => compute().map((t) => t.dataSync<'float32'>()));
 }
 
 const norm = (values: Float32Array) => Math.sqrt(values.reduce((sum, v) => sum + v * v, 0));
 
-describe.skipIf(noBfloat16)('products of bfloat16', () => {
-  let threads: number;
-  beforeAll(async () => {
-    await useEngine('native');
-    threads = (tf.backend() as unknown as { threads: number }).threads;
-  });
-  afterAll(async () => {
-    loadBinding().setThreads(threads);
-    await useEngine('native');
+/** tf32 has three bits more, so errors are an eighth. Fewer gradients jump, but each as far. */
+const limitIn = (precision: Precision, limit: number): number =>
+  precision === 'tf32' && limit < 0.05 ? limit / 8 : limit;
+
+await useEngine('native');
+const { precisions, threads } = tf.backend() as NativeBackend;
+
+describe.each(['bfloat16', 'tf32'] as const)('products of %s', (precision) => {
+  // AVX-512 kernels have bfloat16 where the processor has, and no CPU has tf32.
+  const missing = !precisions.includes(precision);
+  afterAll(() => useEngine('native'));
+
+  describe.skipIf(missing)('near float32', () => {
+    test.each(Object.entries(computations))('%s, but not it', async (_, { compute, result, gradients }) => {
+      const exact = await resultsIn('float32', compute);
+      const rounded = await resultsIn(precision, compute);
+      const errors = exact.map((values, i) => norm(values.map((v, k) => rounded[i]![k]! - v)) / norm(values));
+      expect(errors[0]).toBeLessThan(limitIn(precision, result));
+      expect(Math.max(...errors.slice(1)), errors.join()).toBeLessThan(limitIn(precision, gradients));
+      expect(rounded).not.toEqual(exact);
+      expect(await resultsIn('float32', compute)).toEqual(exact);
+    });
   });
 
-  test.each(Object.entries(computations))('%s: near float32, but not it', async (_, { compute, result, gradients }) => {
-    const exact = await resultsIn('float32', compute);
-    const rounded = await resultsIn('bfloat16', compute);
-    const errors = exact.map((values, i) => norm(values.map((v, k) => rounded[i]![k]! - v)) / norm(values));
-    expect(errors[0]).toBeLessThan(result);
-    expect(Math.max(...errors.slice(1)), errors.join()).toBeLessThan(gradients);
-    expect(rounded).not.toEqual(exact);
-    expect(await resultsIn('float32', compute)).toEqual(exact);
+  describe.skipIf(missing || !onCpu)('the same bits for any number of threads', () => {
+    afterAll(() => loadBinding().setThreads(threads));
+    test.each(Object.entries(computations))('%s', async (_, { compute }) => {
+      const results: Float32Array[][] = [];
+      for (const count of [1, 2, 3, 7]) {
+        loadBinding().setThreads(count);
+        results.push(await resultsIn(precision, compute));
+      }
+      for (const result of results) expect(result).toEqual(results[0]);
+    });
   });
+});
 
-  test.each(Object.entries(computations))('%s: the same bits for any number of threads', async (_, { compute }) => {
+/** Threads and blocks of the emulated GPU take turns in an order that can be changed. */
+describe.skipIf(onCpu)('the same bits in any order of threads', () => {
+  const usual = process.env['RAREFACE_EMULATOR_ORDER'];
+  afterAll(() => {
+    if (usual === undefined) delete process.env['RAREFACE_EMULATOR_ORDER'];
+    else process.env['RAREFACE_EMULATOR_ORDER'] = usual;
+  });
+  test.each(Object.entries(computations))('%s', async (_, { compute }) => {
     const results: Float32Array[][] = [];
-    for (const count of [1, 2, 3, 7]) {
-      loadBinding().setThreads(count);
-      results.push(await resultsIn('bfloat16', compute));
+    for (const order of ['forward', 'reverse', 'shuffled']) {
+      process.env['RAREFACE_EMULATOR_ORDER'] = order;
+      results.push(await resultsIn('float32', compute));
     }
     for (const result of results) expect(result).toEqual(results[0]);
   });
