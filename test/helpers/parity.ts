@@ -7,6 +7,9 @@ import { Philox } from '../../ts/base/random.js';
 /** Whether the native backend runs on the CPU here, not on a GPU or what plays one (RAREFACE_DEVICE). */
 export const onCpu = deviceFromEnvironment() === 'cpu';
 
+/** Whether a CPU plays the GPU, thousands of times slower: tests of whole steps take smaller ones. */
+export const emulated = deviceFromEnvironment() === 'cuda-emulated';
+
 /** How far native results may be from tfjs's own: |difference| <= absolute + relative * |reference|. */
 export interface Tolerance {
   absolute?: number;

@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor1D, Tensor4D } from '@tensorflow/tfjs-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { deviceFromEnvironment } from '../../ts/backend/device.js';
 import { useEngine } from '../../ts/backend/engine.js';
 import { adamCoefficients, adamUpdate } from '../../ts/ops/adam.js';
 import { batchNormTrain } from '../../ts/ops/batch-norm.js';
@@ -9,7 +8,7 @@ import { instanceNorm } from '../../ts/ops/instance-norm.js';
 import { perceptualLoss, type FeatureStack } from '../../ts/ops/perceptual-loss.js';
 import { reflectPad } from '../../ts/ops/reflect-pad.js';
 import { residualDenseBlock } from '../../ts/ops/residual-dense-block.js';
-import { randomTensor } from '../helpers/parity.js';
+import { emulated, randomTensor } from '../helpers/parity.js';
 
 /** What an op gives, and the gradients of a weighted sum of it by all that it takes. */
 function forwardAndBackward(op: (...inputs: Tensor[]) => Tensor, inputs: Tensor[]): Tensor[] {
@@ -82,7 +81,7 @@ const works: [string, () => Tensor[]][] = [
 ];
 
 // What resumes a run exactly rests on this: sums have one order, whichever thread comes first.
-describe.runIf(deviceFromEnvironment() === 'cuda-emulated')('whatever the order of threads, the same bits have', () => {
+describe.runIf(emulated)('whatever the order of threads, the same bits have', () => {
   beforeAll(() => useEngine('native'));
   const before = process.env['RAREFACE_EMULATOR_ORDER'];
   const setOrder = (order: string | undefined) => {

@@ -7,6 +7,7 @@ import { adamCoefficients } from '../../ts/ops/adam.js';
 import { featureStack } from '../../ts/models/vgg19.js';
 import { lossNames, type LossName } from '../../ts/train/losses.js';
 import { networkNames, trainStep, type NetworkName, type StepState } from '../../ts/train/step.js';
+import { emulated } from '../helpers/parity.js';
 import { smallCase, smallCycleGan, smallECycleGan } from '../helpers/small-training.js';
 import { networksOf, plainInputs, startingState, upload } from '../helpers/steps.js';
 
@@ -20,7 +21,7 @@ describe('the gradients of a step, by differences', () => {
     ['ECycleGAN, vanilla', { ...smallECycleGan, ganLoss: 'vanilla' as const }],
     ['ECycleGAN without norm, wgan-gp', { ...smallECycleGan, trunkNorm: 'none' as const, ganLoss: 'wgan-gp' as const }],
   ])('%s', (_, config) => {
-    const { weights, features, batches } = smallCase(config, 1, 16);
+    const { weights, features, batches } = smallCase(config, 1, emulated ? 12 : 16);
     const networks = networksOf(config);
 
     /** Losses of a step and its gradients: Adam's first moments after one update from 0, whose decay is 0. */
@@ -51,7 +52,7 @@ describe('the gradients of a step, by differences', () => {
     }
 
     const trunk = config.generator === 'cyclegan' ? 'trunk.0.conv2.filter' : 'trunk.0.dense2.conv2.filter';
-    test.each([
+    const parameters: [NetworkName, string, LossName[]][] = [
       ['generatorAB', 'encoder.0.filter', generatorTerms],
       ['generatorBA', 'encoder.1.filter', generatorTerms],
       ['generatorAB', trunk, generatorTerms],
@@ -60,7 +61,10 @@ describe('the gradients of a step, by differences', () => {
       ['discriminatorA', 'layers.0.filter', ['discriminatorA']],
       ['discriminatorB', 'layers.1.filter', ['discriminatorB']],
       ['discriminatorB', 'layers.3.filter', ['discriminatorB']],
-    ] as [NetworkName, string, LossName[]][])('%s %s', (name, parameter, terms) => {
+    ];
+    // There, what every other gradient of a network leads to.
+    const checked = parameters.filter(([, parameter]) => !emulated || /^(encoder|layers)\.0\.filter$/.test(parameter));
+    test.each(checked)('%s %s', (name, parameter, terms) => {
       tf.tidy(() => {
         const state = startingState(networks, weights);
         const { gradients } = stepFrom(state);
