@@ -190,7 +190,7 @@ test('windows that overlap, and that leave gaps', async () => {
   ] as const) {
     // Equal elements: the first takes the gradient.
     const x = () => tf.round(randomTensor<tf.Rank.R4>([2, 9, 10, 4], 1, { low: -3, high: 3 }));
-    await expectParity(() => tf.grad((x: tf.Tensor4D) => tf.square(tf.maxPool(x, size, stride, 'same')))(x()), {
+    await expectParity(() => tf.grad((x) => tf.square(tf.maxPool(x as tf.Tensor4D, size, stride, 'same')))(x()), {
       relative: 1e-6,
     });
     await expectParity(() => tf.maxPool(x(), size, stride, 'valid'), {});
@@ -231,7 +231,7 @@ test('images that are resized by much', async () => {
       await expectParity(() => tf.image.resizeNearestNeighbor(x(), ...options), {});
       if (halfPixel || from[0] !== from[1]) continue; // see image.test.ts for what tfjs's gradients lack
       for (const resize of [tf.image.resizeBilinear, tf.image.resizeNearestNeighbor])
-        await expectParity(() => tf.grad((x: tf.Tensor4D) => tf.square(resize(x, ...options)))(x(1)), {
+        await expectParity(() => tf.grad((x) => tf.square(resize(x as tf.Tensor4D, ...options)))(x(1)), {
           absolute: 1e-5,
           relative: 1e-5,
         });
