@@ -6,8 +6,10 @@
 //   JavaScript tests that run on the native backend run with that addon, where every tensor is a
 //   block of its own, so that an access outside one is seen.
 // --sanitize thread: ThreadSanitizer over the runtime and the portable kernels.
-import { spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { BuildError, buildWithCmake } from './addon/build.mjs';
@@ -37,8 +39,9 @@ function fail(message) {
 }
 
 /** Runs a command in the open; the script ends where it fails. */
-function run(command, args, env = {}) {
-  const { status, signal } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+async function run(command, args, env = {}) {
+  const child = spawn(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });
+  const [status, signal] = await once(child, 'exit');
   if (status !== 0) fail(`${command} ended with ${signal ?? status}`);
 }
 
@@ -68,12 +71,20 @@ const sanitizerOptions = {
   TSAN_OPTIONS: 'halt_on_error=1:allocator_may_return_null=1',
 };
 const report = options.report ? [`--gtest_output=json:${options.report}`] : [];
-run(join(output, 'test/native/native-tests'), ['--gtest_brief=1', ...report, ...positionals], sanitizerOptions);
+// A report is one process's; without one, every core has a share of the tests.
+const shares = options.report ? 1 : availableParallelism();
+const share = (index) =>
+  run(join(output, 'test/native/native-tests'), ['--gtest_brief=1', ...report, ...positionals], {
+    ...sanitizerOptions,
+    GTEST_TOTAL_SHARDS: String(shares),
+    GTEST_SHARD_INDEX: String(index),
+  });
+await Promise.all(Array.from({ length: shares }, (_, index) => share(index)));
 
 if (options.sanitize === 'address') {
   const library = spawnSync(process.env.CXX ?? 'c++', ['-print-file-name=libasan.so'], { encoding: 'utf8' });
   console.log('rareface: the JavaScript tests of the native backend, with AddressSanitizer');
-  run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/sanitize.config.ts'], {
+  await run(process.execPath, ['node_modules/vitest/vitest.mjs', 'run', '--config', 'test/sanitize.config.ts'], {
     LD_PRELOAD: library.stdout.trim(),
     RAREFACE_ADDON: join(output, 'Release', 'rareface.node'),
     // Node itself leaves memory to the system when it ends.
