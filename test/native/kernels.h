@@ -11,6 +11,7 @@
 #include <map>
 #include <memory>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -99,6 +100,9 @@ class Tensor {
 // The CUDA kernels on the CPU, one of the variants.
 constexpr const char* kEmulated = "cuda-emulated";
 
+// The names of all kernels that this process has called there.
+inline std::set<std::string> called_on_gpu;
+
 // A kernel library of one instruction set, or the emulated one, and a device for it: the CPU with
 // some threads, or the emulated GPU, whose threads take turns in order or, of several, shuffled.
 class Kernels {
@@ -165,6 +169,7 @@ class Kernels {
         outputs.emplace_back(host, view);
     }
     run_on_views(kernel, call, views, inputs);
+    called_on_gpu.insert(call.kernel);
     for (const auto& [host, view] : outputs)
       device_->read(host, view.data, static_cast<std::size_t>(view.size()) * size_of(view.dtype));
   }
