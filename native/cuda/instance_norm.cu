@@ -60,8 +60,11 @@ __device__ __forceinline__ void read_shifted(const Slices& s, const SlicePlace<W
 template <int Width, int Held>
 __global__ void __launch_bounds__(kSliceThreads)
     forward(Slices s, const float* x, std::int64_t x_stride, float* y, std::int64_t y_stride,
-            float epsilon, float slope, NormExtras extras) {
+            float epsilon, float slope, NormExtras extras, PixelCopy besides, unsigned blocks) {
   __shared__ float shared[row_sums_size(Width, 1)];
+  if (blockIdx.x >= blocks)
+    return copy_part<Width>(besides, std::int64_t{blockIdx.x - blocks} * blockDim.x + threadIdx.x,
+                            std::int64_t{gridDim.x - blocks} * blockDim.x);
   const SlicePlace<Width> place(s);
   Floats<Width> values[Held];
   float mean[Width], inverse[Width];
@@ -94,6 +97,7 @@ struct Grad {
   float scale;
   float* dx;
   std::int64_t dx_stride;
+  float* dy_copy;  // dense, or null
 };
 
 // With g = dy * activation'(z): dx = inverse * (g - mean(g) - z * mean(g * z)).
@@ -108,6 +112,11 @@ __global__ void __launch_bounds__(kSliceThreads) backward(Slices s, Grad a) {
     g[k] = {};
     if (place.has(k)) g[k] = load_pack<Width>(a.of.dy + place.at(k, s, a.of.dy_stride));
   }
+  if constexpr (OfResult)
+    if (a.dy_copy)
+#pragma unroll
+      for (int k = 0; k < Held; ++k)
+        if (place.has(k)) store_pack(a.dy_copy + place.at(k, s, s.channels), g[k]);
   if constexpr (OfResult) {
     const float unslope = 1.0f / a.of.slope;
     Floats<Width> given{};
@@ -182,6 +191,13 @@ bool resident(const NormShape& shape, int width, Slices& s) {
   return false;
 }
 
+// Blocks of a launch that copy, about four packs a thread.
+unsigned copying_blocks(const PixelCopy& copy, int width, int threads) {
+  constexpr std::int64_t kPacks = 4, kMostBlocks = 264;
+  return static_cast<unsigned>(
+      std::min(kMostBlocks, ceil_div(copy.pixels * (copy.channels / width), kPacks * threads)));
+}
+
 // body(std::integral_constant<int, Held>) with room for all packs of a thread.
 template <class F>
 void with_held(const Slices& s, F&& body) {
@@ -197,7 +213,7 @@ void with_held(const Slices& s, F&& body) {
 void backward(const NormShape& shape, const Grad& a, Host& host) {
   const bool four = shape.channels % 4 == 0 && four_wide(a.of.source, a.of.source_stride) &&
                     four_wide(a.of.dy, a.of.dy_stride) && four_wide(a.dx, a.dx_stride) &&
-                    four_wide(a.inverse, a.inverse_stride);
+                    four_wide(a.inverse, a.inverse_stride) && four_wide(a.dy_copy, 4);
   Slices s;
   if (resident(shape, four ? 4 : 1, s)) {
     with_width(four, [&](auto width) {
@@ -210,6 +226,10 @@ void backward(const NormShape& shape, const Grad& a, Host& host) {
     });
     return;
   }
+  if (a.dy_copy)
+    copy_pixels({shape.batch * shape.pixels, shape.channels, a.of.dy, a.of.dy_stride, a.dy_copy,
+                 shape.channels},
+                host);
   const std::int64_t count = shape.batch * shape.channels;
   ChannelStatistics statistics{nullptr, a.inverse, a.inverse_stride};
   if (!a.of.of_result) {
@@ -229,17 +249,24 @@ void backward(const NormShape& shape, const Grad& a, Host& host) {
 }  // namespace
 
 void instance_norm(const NormShape& shape, const Norm& norm, const float* x, std::int64_t x_stride,
-                   float* y, std::int64_t y_stride, const NormExtras& extras, Host& host) {
+                   float* y, std::int64_t y_stride, const NormExtras& extras, Host& host,
+                   const PixelCopy& besides) {
   const float slope = slope_of(norm);
-  if (shape.batch * shape.pixels * shape.channels == 0) return;
+  if (shape.batch * shape.pixels * shape.channels == 0) return copy_pixels(besides, host);
   const bool four = shape.channels % 4 == 0 && four_wide(x, x_stride) && four_wide(y, y_stride) &&
                     four_wide(extras.sum, 4) && four_wide(extras.residual, 4);
   Slices s;
-  if (resident(shape, four ? 4 : 1, s)) {
+  const bool once = resident(shape, four ? 4 : 1, s);
+  const bool together = once && besides.pixels > 0 && (!four || besides.four_wide());
+  if (!together) copy_pixels(besides, host);
+  if (once) {
+    Grid grid = s.grid();
+    const unsigned blocks = grid.blocks.x;
+    if (together) grid.blocks.x += copying_blocks(besides, four ? 4 : 1, s.threads);
     with_width(four, [&](auto width) {
       with_held(s, [&](auto held) {
-        launch(host, s.grid(), forward<width, held>, s, x, x_stride, y, y_stride,
-               static_cast<float>(norm.epsilon), slope, extras);
+        launch(host, grid, forward<width, held>, s, x, x_stride, y, y_stride,
+               static_cast<float>(norm.epsilon), slope, extras, besides, blocks);
       });
     });
     return;
@@ -265,7 +292,8 @@ void instance_norm_grad(const NormShape& shape, const Norm& norm, const float* x
             .epsilon = static_cast<float>(norm.epsilon),
             .scale = 1.0f,
             .dx = dx,
-            .dx_stride = dx_stride},
+            .dx_stride = dx_stride,
+            .dy_copy = nullptr},
            host);
 }
 
@@ -273,7 +301,7 @@ void instance_norm_grad_of_result(const NormShape& shape, const Norm& norm, cons
                                   std::int64_t y_stride, const float* inverse,
                                   std::int64_t inverse_stride, const float* dy,
                                   std::int64_t dy_stride, float scale, float* dx,
-                                  std::int64_t dx_stride, Host& host) {
+                                  std::int64_t dx_stride, Host& host, float* dy_copy) {
   const float slope = slope_of(norm);
   require(slope > 0, "this activation does not go with the gradient from the norm's result");
   if (shape.batch * shape.pixels * shape.channels == 0) return;
@@ -284,7 +312,8 @@ void instance_norm_grad_of_result(const NormShape& shape, const Norm& norm, cons
             .epsilon = 0,
             .scale = scale,
             .dx = dx,
-            .dx_stride = dx_stride},
+            .dx_stride = dx_stride,
+            .dy_copy = dy_copy},
            host);
 }
 

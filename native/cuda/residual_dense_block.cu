@@ -6,27 +6,11 @@
 #include "conv.h"
 #include "instance_norm.h"
 #include "norm_math.h"
+#include "pixel_copy.h"
 #include "register.h"
 
 namespace rareface::cuda {
 namespace {
-
-template <int Width>
-__global__ void copy_channels(std::int64_t pixels, std::int64_t channels, const float* from,
-                              std::int64_t from_stride, float* to, std::int64_t to_stride) {
-  for_packs<Width>(pixels, channels, [&](std::int64_t p, std::int64_t c) {
-    store_pack(to + p * to_stride + c, load_pack<Width>(from + p * from_stride + c));
-  });
-}
-
-void copy_pixels(std::int64_t pixels, std::int64_t channels, const float* from,
-                 std::int64_t from_stride, float* to, std::int64_t to_stride, const Host& host) {
-  const bool four = channels % 4 == 0 && four_wide(from, from_stride) && four_wide(to, to_stride);
-  with_width(four, [&](auto width) {
-    launch(host, pixel_grid(pixels, channels / width), copy_channels<width>, pixels, channels, from,
-           from_stride, to, to_stride);
-  });
-}
 
 void residual_dense_block(const Call& call) {
   const DenseBlock b = dense_block(call);
@@ -36,18 +20,27 @@ void residual_dense_block(const Call& call) {
   const std::int64_t stride = b.kept();
   ReusedScratch scratch(*call.host);
 
-  copy_pixels(b.pixels(), b.channels, x, b.channels, buffer, stride, scratch);
+  // The first convolution reads x where it is; its norm brings x into the buffer meanwhile.
+  const PixelCopy entry{.pixels = b.pixels(),
+                        .channels = b.channels,
+                        .from = x,
+                        .from_stride = b.channels,
+                        .to = buffer,
+                        .to_stride = stride};
+  if (!b.normed) copy_pixels(entry, scratch);
   for (int i = 0; i < b.convs; ++i, scratch.rewind()) {
     const float* filter = call.in[1 + i].f32();
     Epilogue epilogue;
     if (b.biased) epilogue.bias = call.in[1 + b.convs + i].f32();
     float* own = buffer + b.first(i);
     if (b.normed) {
-      conv_forward(b.conv(i), buffer, stride, filter, own, stride, epilogue, scratch);
+      conv_forward(b.conv(i), i == 0 ? x : buffer, i == 0 ? b.channels : stride, filter, own,
+                   stride, epilogue, scratch);
       NormExtras extras{.inverse = call.out[2].f32_out() + b.first(i) - b.channels,
                         .inverse_stride = b.results()};
       if (b.last(i)) extras.sum = y, extras.residual = x, extras.alpha = b.alpha;
-      instance_norm(b.norm_shape(i), b.norm(i), own, stride, own, stride, extras, scratch);
+      instance_norm(b.norm_shape(i), b.norm(i), own, stride, own, stride, extras, scratch,
+                    i == 0 ? entry : PixelCopy{});
     } else if (b.last(i)) {
       epilogue.scale = b.alpha;
       epilogue.residual = x;
@@ -183,10 +176,9 @@ void residual_dense_block_grad(const Call& call) {
     const float scale = b.last(i) ? b.alpha : 1.0f;
     if (b.normed) {
       const float* inverse = call.in[2].f32() + b.first(i) - b.channels;
-      if (b.last(i)) copy_pixels(b.pixels(), b.channels, dy, b.channels, dx, b.channels, scratch);
       instance_norm_grad_of_result(b.norm_shape(i), b.norm(i), buffer + b.first(i), stride, inverse,
                                    b.results(), incoming, own_stride, scale, own, own_stride,
-                                   scratch);
+                                   scratch, b.last(i) ? dx : nullptr);
     } else {
       // Not from the scratch that is taken again: the partial sums stay until all are done.
       through_activation({.dy = incoming,
