@@ -104,24 +104,33 @@ __device__ inline bool meet(float* parts, unsigned* counter, int splits, int spl
     for (int j = 0; j < T::kN; ++j)
       *part(split, i, j) = make_float4(sums[i][j][0], sums[i][j][1], sums[i][j][2], sums[i][j][3]);
   if (!last_to_come(counter, splits)) return false;
-  [[maybe_unused]] constexpr int kUnroll =
-      std::max(1, 8 / T::kN);  // as many as there are registers for
+  // Read at a time: 32 KB by all threads hide how far away they are. None waits for another, so
+  // those behind the last are zeros.
+  constexpr int kReads = std::max(1, 2048 / (T::kThreads * T::kN));
 #pragma unroll
   for (int i = 0; i < T::kM; ++i) {
 #pragma unroll
     for (int j = 0; j < T::kN; ++j)
 #pragma unroll
       for (int l = 0; l < 4; ++l) sums[i][j][l] = 0;
-#pragma unroll kUnroll
-    for (int index = 0; index < splits; ++index)
+#pragma unroll 1
+    for (int first = 0; first < splits; first += kReads) {
+      float4 read[kReads][T::kN];
 #pragma unroll
-      for (int j = 0; j < T::kN; ++j) {
-        const float4 v = *part(index, i, j);
-        sums[i][j][0] += v.x;
-        sums[i][j][1] += v.y;
-        sums[i][j][2] += v.z;
-        sums[i][j][3] += v.w;
-      }
+      for (int r = 0; r < kReads; ++r)
+#pragma unroll
+        for (int j = 0; j < T::kN; ++j)
+          read[r][j] = first + r < splits ? *part(first + r, i, j) : make_float4(0, 0, 0, 0);
+#pragma unroll
+      for (int r = 0; r < kReads; ++r)
+#pragma unroll
+        for (int j = 0; j < T::kN; ++j) {
+          sums[i][j][0] += read[r][j].x;
+          sums[i][j][1] += read[r][j].y;
+          sums[i][j][2] += read[r][j].z;
+          sums[i][j][3] += read[r][j].w;
+        }
+    }
   }
   return true;
 }

@@ -132,6 +132,28 @@ TEST(EmulatedProduct, HasTheAccuracyOfFloat32) {
   });
 }
 
+// Each factor of tf32 is at most 0.72 of its last place off, which is 2^-10 of it or less, and on
+// average nearly nothing.
+TEST(EmulatedProduct, RoundsToTf32) {
+  const Size size{64, 300, 64};
+  const Matrices matrices(size, false);
+  const ProductPlan plan{TileSize::medium, 10};
+  const auto exact = matrices.multiply(Form::forward, Precision::float32, plan);
+  const auto rounded = matrices.multiply(Form::forward, Precision::tf32, plan);
+  matrices.expect(rounded, std::ldexp(1, -9));
+  double errors = 0, sum = 0, squares = 0;
+  for (std::size_t i = 0; i < exact.size(); ++i) {
+    const double error = static_cast<double>(rounded[i]) - exact[i];
+    errors += error * error;
+    sum += error * exact[i];
+    squares += static_cast<double>(exact[i]) * exact[i];
+  }
+  EXPECT_LT(std::sqrt(errors / squares), std::ldexp(1, -11));
+  EXPECT_GT(std::sqrt(errors / squares), std::ldexp(1, -14)) << "not rounded";
+  // No factor is merely cut, which would make all products smaller by 2^-11 and more.
+  EXPECT_LT(std::abs(sum / squares), std::ldexp(1, -14));
+}
+
 // --- plans
 
 // Every part of k has a part to do, and those that split can be counted.
