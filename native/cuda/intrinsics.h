@@ -16,13 +16,6 @@
 
 namespace rareface::cuda {
 
-// x rounded to 10 bits of mantissa, to nearest, ties away from zero; its other bits are 0.
-__device__ inline std::uint32_t to_tf32(float x) {
-  std::uint32_t bits;
-  asm("cvt.rna.tf32.f32 %0, %1;" : "=r"(bits) : "f"(x));
-  return bits;
-}
-
 // Two bfloat16, to nearest, ties to even; `low` in the lower half.
 __device__ inline std::uint32_t pack_bf16(float low, float high) {
   std::uint32_t bits;
@@ -30,7 +23,8 @@ __device__ inline std::uint32_t pack_bf16(float low, float high) {
   return bits;
 }
 
-// d += a b, a 16 x 8, b 8 x 8, sums in float32. Lane l = 4 g + t holds
+// d += a b, a 16 x 8, b 8 x 8, sums in float32. Of the factors' mantissas 10 bits are seen. Lane l
+// = 4 g + t holds
 //   a: (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4); b: (t, g), (t + 4, g);
 //   d: (g, 2t), (g, 2t + 1), (g + 8, 2t), (g + 8, 2t + 1).
 __device__ inline void mma_tf32(float (&d)[4], const std::uint32_t (&a)[4],

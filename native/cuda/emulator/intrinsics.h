@@ -9,13 +9,6 @@
 
 namespace rareface::cuda {
 
-// To nearest, ties away from zero; NaN and infinity stay.
-inline std::uint32_t to_tf32(float x) {
-  const auto bits = std::bit_cast<std::uint32_t>(x);
-  if ((bits & 0x7f800000u) == 0x7f800000u) return std::isnan(x) ? 0x7fffe000u : bits;
-  return (bits + 0x1000u) & ~0x1fffu;
-}
-
 // To nearest, ties to even.
 inline std::uint32_t pack_bf16(float low, float high) {
   const auto round = [](float x) {
