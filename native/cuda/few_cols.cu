@@ -17,7 +17,10 @@ template <int V>
 struct Values {
   float at[V];
 
-  __device__ void load(const float* data) {
+  // Zeros if not `inside`: loads of several then wait for none of them.
+  __device__ void load(const float* data, bool inside) {
+    for (float& x : at) x = 0;
+    if (!inside) return;
     if constexpr (V == 4) {
       const float4 v = *reinterpret_cast<const float4*>(data);
       at[0] = v.x, at[1] = v.y, at[2] = v.z, at[3] = v.w;
@@ -69,9 +72,8 @@ __global__ void __launch_bounds__(kThreads) rows_by_few_cols(const Product p, bo
       }
 #pragma unroll
     for (int i = 0; i < kPixels; ++i) {
-      if (!is_inside(p, pixels[i], place)) continue;
       Values<V> x;
-      x.load(image + (pixels[i].at + place.at));
+      x.load(image + (pixels[i].at + place.at), is_inside(p, pixels[i], place));
 #pragma unroll
       for (int col = 0; col < Cols; ++col)
 #pragma unroll
@@ -115,9 +117,8 @@ __global__ void __launch_bounds__(kThreads) depth_by_few_cols(const Product p) {
 #pragma unroll 4
   for (int position = begin; position < end; ++position) {
     const Pixel pixel = pixel_of(p, phase, static_cast<unsigned>(position));
-    if (!is_inside(p, pixel, place)) continue;
     Values<V> x;
-    x.load(image + (pixel.at + place.at));
+    x.load(image + (pixel.at + place.at), is_inside(p, pixel, place));
     const float* row = b + std::int64_t{position} * p.b_stride;
 #pragma unroll
     for (int col = 0; col < Cols; ++col) {

@@ -23,8 +23,8 @@ __device__ inline std::uint32_t pack_bf16(float low, float high) {
   return bits;
 }
 
-// d += a b, a 16 x 8, b 8 x 8, sums in float32. Of the factors' mantissas 10 bits are seen. Lane l
-// = 4 g + t holds
+// d += a b, a 16 x 8, b 8 x 8, sums in float32. Of the factors' mantissas 10 bits are seen.
+// Lane l = 4 g + t holds
 //   a: (g, t), (g + 8, t), (g, t + 4), (g + 8, t + 4); b: (t, g), (t + 4, g);
 //   d: (g, 2t), (g, 2t + 1), (g + 8, 2t), (g + 8, 2t + 1).
 __device__ inline void mma_tf32(float (&d)[4], const std::uint32_t (&a)[4],
