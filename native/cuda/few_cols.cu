@@ -135,7 +135,8 @@ __global__ void __launch_bounds__(kThreads) depth_by_few_cols(const Product p) {
     };
     for (int col = 0; col < Cols; ++col)
       for (int v = 0; v < V; ++v) part(split, col, v) = sums[col][v];
-    if (!last_to_come(p.counters + index * p.tiles + tile, phase.splits)) return;
+    __shared__ bool last;
+    if (!last_to_come(p.counters + index * p.tiles + tile, phase.splits, last)) return;
 #pragma unroll
     for (int col = 0; col < Cols; ++col)
 #pragma unroll

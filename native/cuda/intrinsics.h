@@ -112,9 +112,9 @@ __device__ inline float block_sum(float x, float* shared) {
 
 // For blocks that share work: whether this block is the last of `blocks` to come here, of which all
 // threads are told; it then sees all that the others wrote before. `counter`: one of
-// Host::counters() that no other blocks use; it is 0 again afterwards.
-__device__ inline bool last_to_come(unsigned* counter, int blocks) {
-  __shared__ bool last;
+// Host::counters() that no other blocks use; it is 0 again afterwards. `last`: in shared memory
+// that nobody needs until the next barrier.
+__device__ inline bool last_to_come(unsigned* counter, int blocks, bool& last) {
   __threadfence();
   __syncthreads();
   if (threadIdx.x == 0) {

@@ -90,8 +90,11 @@ __device__ inline void store_tile(const Product& p, const Phase& phase, float* o
 
 // Adds up the sums of all splits of a tile in the last of their blocks; false in the others.
 // `parts`: those of the tile, each as its threads' sums, 4 floats of every thread at a time.
+// `shared`: as store_tile uses it (memory of its own would cost some tiles a block more on a
+// multiprocessor).
 template <class T>
-__device__ inline bool meet(float* parts, unsigned* counter, int splits, int split, Sums<T>& sums) {
+__device__ inline bool meet(float* parts, unsigned* counter, int splits, int split, float* shared,
+                            Sums<T>& sums) {
   constexpr int kVectors = T::kM * T::kN;
   const int thread = static_cast<int>(threadIdx.x);
   const auto part = [&](int index, int i, int j) {
@@ -103,7 +106,7 @@ __device__ inline bool meet(float* parts, unsigned* counter, int splits, int spl
 #pragma unroll
     for (int j = 0; j < T::kN; ++j)
       *part(split, i, j) = make_float4(sums[i][j][0], sums[i][j][1], sums[i][j][2], sums[i][j][3]);
-  if (!last_to_come(counter, splits)) return false;
+  if (!last_to_come(counter, splits, *reinterpret_cast<bool*>(shared))) return false;
   // Read at a time: 32 KB by all threads hide how far away they are. None waits for another, so
   // those behind the last are zeros.
   constexpr int kReads = std::max(1, 2048 / (T::kThreads * T::kN));
@@ -189,7 +192,8 @@ __global__ void __launch_bounds__(T::kThreads, T::kBlocks) multiply(const Produc
     const std::int64_t first_part =
         std::int64_t{index} * p.parts + phase.first_part + tile * phase.splits;
     if (!meet<T>(p.partial + first_part * (T::kRows * T::kCols),
-                 p.counters + index * p.tiles + phase.first_tile + tile, phase.splits, split, sums))
+                 p.counters + index * p.tiles + phase.first_tile + tile, phase.splits, split,
+                 shared, sums))
       return;
   }
   store_tile<F, T>(p, phase, p.out + at.out, first_row, first_col, sums, shared);
