@@ -36,14 +36,16 @@ class Matrices {
   std::vector<float> multiply(Form form, Precision precision, const ProductPlan& plan) const {
     const bool by_columns = form == Form::filter_grad;
     using Buffer = emulator::testing::Buffer<float>;
-    const Buffer a(a_.size()), b(b_.size());
-    const Buffer out(static_cast<std::size_t>(size_.rows * size_.cols));
+    std::vector<float> in_a(a_.size()), in_b(b_.size());
     for (std::int64_t k = 0; k < size_.k; ++k) {
       for (std::int64_t i = 0; i < size_.rows; ++i)
-        a[by_columns ? k * size_.rows + i : i * size_.k + k] = a_at(i, k);
+        in_a[static_cast<std::size_t>(by_columns ? k * size_.rows + i : i * size_.k + k)] =
+            a_at(i, k);
       for (std::int64_t j = 0; j < size_.cols; ++j)
-        b[form == Form::input_grad ? j * size_.k + k : k * size_.cols + j] = b_at(k, j);
+        in_b[static_cast<std::size_t>(form == Form::input_grad ? j * size_.k + k
+                                                               : k * size_.cols + j)] = b_at(k, j);
     }
+    const Buffer a(in_a), b(in_b), out(static_cast<std::size_t>(size_.rows * size_.cols));
     const std::int64_t pixels = by_columns ? size_.k : size_.rows;
     const std::int64_t channels = by_columns ? size_.rows : size_.k;
     Product p;
