@@ -5,7 +5,7 @@ const onDevice = (device: string) => ({
   extends: true as const,
   test: {
     name: device,
-    include: ['test/parity/*.test.ts', 'test/unit/{captured,native-memory,trainer}.test.ts'],
+    include: ['test/parity/*.test.ts', 'test/unit/captured.test.ts'],
     exclude: ['test/parity/{onnx,tensorflow-ops,tfjs-node,vgg19-peer}.test.ts'],
     env: { RAREFACE_DEVICE: device },
     testTimeout: 300_000,

@@ -1,5 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
+import { StepRunner } from '../../ts/backend/capture/step-runner.js';
 import { useEngine, type EngineName, type Precision } from '../../ts/backend/engine.js';
 import { makeDiscriminator, type DiscriminatorConfig } from '../../ts/models/discriminator.js';
 import { makeGenerator, type GeneratorConfig } from '../../ts/models/generator.js';
@@ -15,6 +16,7 @@ import {
   type Networks,
   type NetworkState,
   type StepConfig,
+  type StepInputs,
   type StepState,
 } from '../../ts/train/step.js';
 
@@ -70,7 +72,7 @@ export function plainInputs(real: Tensor4D): DiscriminatorInputs {
   return { stored: real, sources: tf.range(0, n, 1, 'int32'), realLabels: tf.ones([n, 1, 1, 1]) };
 }
 
-/** Runs the steps on an engine. */
+/** Runs the steps on an engine: recorded where it records. */
 export async function runSteps(
   engine: EngineName,
   { config, weights, features, batches }: StepsCase,
@@ -81,23 +83,26 @@ export async function runSteps(
   const featureParams = uploadParams(features?.params ?? {});
   const stepFeatures = features && featureStack(features.config, featureParams);
   const result: StepsResult = { losses: [], weights: [] };
+  const runner = new StepRunner((state: StepState, inputs: StepInputs) => {
+    const { state: next, ...outputs } = trainStep(networks, config, stepFeatures, state, inputs);
+    return { state: next, outputs };
+  });
   let state = startingState(networks, weights);
   for (const [step, { a, b }] of batches.entries()) {
     const { learningRate, beta1, beta2 } = config;
     const update = adamCoefficients({ learningRate, beta1, beta2, epsilon: 1e-8, step: step + 1 });
-    const before = state;
     const inputs = { realA: upload(a), realB: upload(b) };
     const discriminators = {
       discriminatorA: { ...plainInputs(inputs.realA), update },
       discriminatorB: { ...plainInputs(inputs.realB), update },
     };
-    const after = trainStep(networks, config, stepFeatures, before, { ...inputs, ...discriminators, update });
+    const after = await runner.run(state, { ...inputs, ...discriminators, update });
     state = after.state;
-    result.losses.push(Array.from(await after.losses.data()));
+    result.losses.push(Array.from(await after.outputs.losses.data()));
     result.weights.push(await downloadState(networks, state));
-    for (const used of [before, inputs, update, discriminators, after.losses, after.fakeA, after.fakeB])
-      disposeAll(used);
+    for (const used of [inputs, update, discriminators, after.outputs]) disposeAll(used);
   }
+  runner.dispose();
   disposeAll(state);
   disposeAll(featureParams);
   return result;
