@@ -1,7 +1,6 @@
 // A host for functions of native/cuda that tests call themselves, in memory of the emulated GPU.
 #pragma once
 
-#include <algorithm>
 #include <vector>
 
 #include "emulator.h"
@@ -11,7 +10,7 @@ namespace rareface::testing {
 
 class EmulatedHost final : public Host {
  public:
-  EmulatedHost() { std::fill_n(static_cast<std::uint32_t*>(counters_), kCounters, 0u); }
+  EmulatedHost() = default;
   ~EmulatedHost() override {
     for (const std::uint32_t counter : counters_.values()) EXPECT_EQ(counter, 0u);
     for (void* block : blocks_) cudaFree(block);
@@ -33,7 +32,7 @@ class EmulatedHost final : public Host {
 
  private:
   emulator::testing::Buffer<std::uint32_t> counters_ =
-      emulator::testing::Buffer<std::uint32_t>(kCounters);
+      emulator::testing::Buffer<std::uint32_t>(std::vector<std::uint32_t>(kCounters));
   std::vector<void*> blocks_;
 };
 
