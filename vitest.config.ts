@@ -1,12 +1,12 @@
 import { defineConfig } from 'vitest/config';
 
-/** The same tests of kernels and steps, on the CUDA kernels. */
-const onDevice = (device: string) => ({
+/** The same tests of kernels and steps, on the CUDA kernels. @param tooLong what is left out */
+const onDevice = (device: string, tooLong: string[] = []) => ({
   extends: true as const,
   test: {
     name: device,
     include: ['test/parity/*.test.ts', 'test/unit/captured.test.ts'],
-    exclude: ['test/parity/{onnx,tensorflow-ops,tfjs-node,vgg19-peer}.test.ts'],
+    exclude: ['test/parity/{onnx,tensorflow-ops,tfjs-node,vgg19-peer}.test.ts', ...tooLong],
     env: { RAREFACE_DEVICE: device },
     testTimeout: 300_000,
   },
@@ -21,7 +21,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     projects: [
       { extends: true, test: { name: 'cpu', include: ['test/{unit,parity,e2e}/**/*.test.ts'] } },
-      onDevice('cuda-emulated'),
+      // training.test.ts has whole steps, too.
+      onDevice('cuda-emulated', ['test/parity/{step-peer,training-gradients}.test.ts']),
       // npm run test:cuda
       ...(process.env['RAREFACE_TEST_CUDA'] ? [onDevice('cuda')] : []),
     ],
