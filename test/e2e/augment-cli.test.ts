@@ -112,7 +112,7 @@ test.each([
   ['--onnx gen.onnx --n 5 --format gif', "one of png, csv for format (--format) but received 'gif'"],
   [
     '--onnx gen.onnx --n 5 --engine tvm',
-    "one of auto, onnxruntime, native, tfjs-node-gpu, tfjs-node, cpu for engine (--engine) but received 'tvm'",
+    "one of auto, onnxruntime, native, native-cuda, tfjs-node-gpu, tfjs-node, cpu for engine (--engine) but received 'tvm'",
   ],
   ['--onnx gen.onnx --n 5 --provider tpu', "one of auto, cuda, cpu for provider (--provider) but received 'tpu'"],
   ['--onnx gen.onnx --n 5 --clas Disgust', "unknown option '--clas' (Did you mean --class?)"],

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
+import { hasDriver } from '../../ts/backend/tfjs-node/gpu.js';
 import { UserError } from '../../ts/base/errors.js';
 import { pretrainCommand } from '../../ts/cli/pretrain-command.js';
 import { loadFeatureNetwork } from '../../ts/models/feature-network.js';
@@ -96,7 +97,7 @@ test('help names every option with its default, and gives examples', async () =>
   for (const flag of ['--data', '--ferplus', '--epochs', '--small-fraction', '--width', '--holdout', '--evaluate'])
     expect(help).toContain(flag);
   expect(help).toMatch(/--batch-size <number>\s+images a step \(default: 64\)/);
-  expect(help).toContain('--engine <auto|native|tfjs-node-gpu|tfjs-node|cpu>');
+  expect(help).toContain('--engine <auto|native|native-cuda|tfjs-node-gpu|tfjs-node|cpu>');
   expect(help).toMatch(/--skip-bad {2,}skip/);
   expect(help).not.toContain('--no-skip-bad');
   expect(help).toContain('Examples:');
@@ -115,8 +116,10 @@ describe('a mistake is one line', () => {
     [['--data', 'none.csv'], /^Cannot read the data none\.csv: ENOENT/],
     [
       ['--engine', 'gpu'],
-      /one of auto, native, tfjs-node-gpu, tfjs-node, cpu for engine \(--engine\) but received 'gpu'/,
+      /one of auto, native, native-cuda, tfjs-node-gpu, tfjs-node, cpu for engine \(--engine\) but received 'gpu'/,
     ],
+    [['--device', 'gpu'], /one of auto, cpu, cuda for device \(--device\) but received 'gpu'/],
+    [['--device', 'cuda', '--engine', 'cpu'], /no device with --engine cpu for device \(--device\)/],
     [['--out', 'net.bin'], /ends in \.safetensors for out \(--out\) but received 'net\.bin'/],
     [['--ferplus', 'votes.csv'], /votes\.csv want a csv of FER2013 as data, not synthetic/],
     [['--evaluate', 'none.safetensors'], /^Cannot read the weights none\.safetensors: ENOENT/],
@@ -129,6 +132,15 @@ describe('a mistake is one line', () => {
     await expect(failing).rejects.toThrow(message);
     await expect(failing).rejects.toThrow(/^[^\n]*$/);
     expect(await readdir(folder)).toEqual(before);
+  });
+
+  // Whether the kernels for it are built or not.
+  test.skipIf(hasDriver())('a GPU that is not there', async () => {
+    const out = join(folder, 'x.safetensors');
+    await expect(pretrainCommand(['--device', 'cuda', '--out', out])).rejects.toThrow(
+      /built without CUDA.*setup:cuda|no NVIDIA driver.*--device cpu/,
+    );
+    expect(existsSync(out)).toBe(false);
   });
 
   test('a class without images, and a file where a folder should be', async () => {

@@ -178,7 +178,7 @@ describe('the native engine', () => {
 
   test('runs on no GPU', async () => {
     await expect(openGenerator(file, { engine: 'native', provider: 'cuda' })).rejects.toThrow(
-      'The native engine runs on the CPU: for CUDA, run with --engine onnxruntime.',
+      'The native engine runs on the CPU: for CUDA, run with --engine onnxruntime or native-cuda.',
     );
   });
 });
@@ -298,7 +298,7 @@ describe('refuses in one line that names the file', () => {
 
   test('options that are none', async () => {
     await expect(openGenerator(file, { engine: 'tvm' as never })).rejects.toThrow(
-      'one of auto, onnxruntime, native, tfjs-node-gpu, tfjs-node, cpu',
+      'one of auto, onnxruntime, native, native-cuda, tfjs-node-gpu, tfjs-node, cpu',
     );
     await expect(openGenerator(file, { provider: 'tpu' as never })).rejects.toThrow('one of auto, cuda, cpu');
     await expect(openGenerator(file, { threads: 0 })).rejects.toThrow('an integer between 1 and 1024');

@@ -78,8 +78,11 @@ describe('errors name the option, what was expected and what came', () => {
     [{ flip: 'yes' }, "true or false for flip (--flip) but received 'yes'"],
     [{ maxMinutes: 0 }, 'a number above 0 for maxMinutes (--max-minutes)'],
     [{ labelFlip: 0.9 }, 'a number between 0 and 0.5 for labelFlip (--label-flip)'],
-    [{ engine: 'gpu' }, "one of auto, native, tfjs-node-gpu, tfjs-node, cpu for engine (--engine) but received 'gpu'"],
-    [{ precision: 'float16' }, "one of float32, bfloat16 for precision (--precision) but received 'float16'"],
+    [
+      { engine: 'gpu' },
+      "one of auto, native, native-cuda, tfjs-node-gpu, tfjs-node, cpu for engine (--engine) but received 'gpu'",
+    ],
+    [{ precision: 'float16' }, "one of float32, bfloat16, tf32 for precision (--precision) but received 'float16'"],
     [{ engine: 'wasm' }, "tfjs's wasm backend cannot train"],
     [{ engine: 'webgpu' }, "tfjs's webgpu backend cannot train"],
     [{ precision: 'bfloat16', engine: 'cpu' }, 'float32 with engine cpu for precision (--precision)'],
