@@ -21,6 +21,7 @@ void check_usable(int number) {
   cudaDriverGetVersion(&driver);
   cudaRuntimeGetVersion(&runtime);
   const cudaError_t status = cudaGetDeviceCount(&count);
+  (void)cudaGetLastError();  // told below
   if (driver == 0)
     fail("there is no NVIDIA driver on this machine (nvidia-smi shows whether there is one)");
   if (status == cudaErrorInsufficientDriver)

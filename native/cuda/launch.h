@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <limits>
+#include <string>
 
 #include "../runtime/kernel.h"
 
@@ -20,7 +21,9 @@ namespace rareface::cuda {
 template <class... Pieces>
 void check(cudaError_t status, const Pieces&... doing) {
   if (status == cudaSuccess) return;
-  fail(doing..., ": ", cudaGetErrorString(status), " (", cudaGetErrorName(status), ")");
+  const std::string words = cudaGetErrorString(status);
+  (void)cudaGetLastError();  // or the next launch would be blamed for it
+  fail(doing..., ": ", words, " (", cudaGetErrorName(status), ")");
 }
 
 inline cudaStream_t stream_of(const Host& host) { return static_cast<cudaStream_t>(host.stream()); }
