@@ -6,7 +6,6 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
-import { hasDriver } from '../../ts/backend/tfjs-node/gpu.js';
 import { UserError } from '../../ts/base/errors.js';
 import { pretrainCommand } from '../../ts/cli/pretrain-command.js';
 import { loadFeatureNetwork } from '../../ts/models/feature-network.js';
@@ -132,15 +131,6 @@ describe('a mistake is one line', () => {
     await expect(failing).rejects.toThrow(message);
     await expect(failing).rejects.toThrow(/^[^\n]*$/);
     expect(await readdir(folder)).toEqual(before);
-  });
-
-  // Whether the kernels for it are built or not.
-  test.skipIf(hasDriver())('a GPU that is not there', async () => {
-    const out = join(folder, 'x.safetensors');
-    await expect(pretrainCommand(['--device', 'cuda', '--out', out])).rejects.toThrow(
-      /built without CUDA.*setup:cuda|no NVIDIA driver.*--device cpu/,
-    );
-    expect(existsSync(out)).toBe(false);
   });
 
   test('a class without images, and a file where a folder should be', async () => {

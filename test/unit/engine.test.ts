@@ -31,6 +31,13 @@ test('an engine that is no engine', async () => {
   );
 });
 
+// Before the addon opens the CPU in this process; whether the kernels for a GPU are built or not.
+test.skipIf(hasDriver())('a GPU that is not there', async () => {
+  await expect(useEngine('native-cuda')).rejects.toThrow(
+    /built without CUDA.*setup:cuda|no NVIDIA driver.*--device cpu/,
+  );
+});
+
 test('auto takes the fastest engine that works, and says why', async () => {
   const notes: string[] = [];
   const chosen = await useEngine('auto', 'float32', { onChosen: (note) => notes.push(note) });
