@@ -134,3 +134,7 @@ function gradientCost({ inputs, outputs }: Call): Cost {
 
 /** What a call costs, from its shapes alone; a kernel that is not known reads and writes its tensors once. */
 export const costOf = (call: Call): Cost => (costs[call.kernel] ?? onePass)(call);
+
+/** Launches of a call that its others do not wait for: a dense block's gradients by its filters. */
+export const launchesAside = (call: Call): number =>
+  call.kernel === 'ResidualDenseBlockGrad' ? denseBlock(call).filters.length : 0;

@@ -1,8 +1,9 @@
 import { precisions, type Precision } from '../../ts/backend/binding.js';
+import { dependenciesOf } from '../../ts/backend/capture/hazards.js';
 import type { Call } from '../../ts/backend/capture/recorder.js';
 import type { TrainConfig } from '../../ts/train/options.js';
 import { boundOf, type Bound, type Card } from './card.js';
-import { costOf, type Cost } from './costs.js';
+import { costOf, launchesAside, type Cost } from './costs.js';
 import type { Launch, LaunchLog } from './launches.js';
 import { recordStep } from './record.js';
 
@@ -21,8 +22,10 @@ export interface Share {
 export interface StepRoofline {
   readonly batch: number;
   readonly shares: readonly Share[];
-  /** Seconds of the calls that each limit holds up. */
+  /** Seconds of the calls that each limit holds up, one call after the other. */
   readonly bounds: Readonly<Record<Precision, Readonly<Record<Bound, number>>>>;
+  /** The least time of all calls, those that need not wait for each other side by side. */
+  readonly sideBySide: Readonly<Record<Precision, number>>;
   /** The kernels as the GPU sees them, of every precision. */
   readonly launched: readonly Launch[];
 }
@@ -42,21 +45,37 @@ const others = 'all else: element by element, sums, copies';
 const kindOf = (kernel: string): string => kinds.find(([, kernels]) => kernels.includes(kernel))?.[0] ?? others;
 
 /** Calls of the same kernel on the same shapes are the same work. */
-interface Group {
-  readonly call: Call;
-  count: number;
-}
-
-function groupsOf(calls: readonly Call[]): Group[] {
-  const groups = new Map<string, Group>();
+function groupsOf(calls: readonly Call[]): Call[][] {
+  const groups = new Map<string, Call[]>();
   for (const call of calls) {
     const shapes = [...call.inputs, ...call.outputs].map(({ dims, dtype }) => `${dtype}[${dims.join()}]`);
     const key = `${call.kernel} ${shapes.join(' ')} ${call.attrs.join()}`;
     const group = groups.get(key);
-    if (group) group.count++;
-    else groups.set(key, { call, count: 1 });
+    if (group) group.push(call);
+    else groups.set(key, [call]);
   }
   return [...groups.values()];
+}
+
+/** Seconds of a call: alone, and if launches cost nothing. */
+interface Times {
+  readonly alone: number;
+  readonly work: number;
+}
+
+/**
+ * The least time of calls of which those run side by side that need not wait for each other: that of the longest
+ * chain, or of the whole work where it fills the card.
+ */
+function sideBySide(calls: readonly Call[], times: ReadonlyMap<Call, Times>): number {
+  const end: number[] = [];
+  dependenciesOf(calls, new Map()).forEach((needed, at) =>
+    end.push(times.get(calls[at]!)!.alone + Math.max(0, ...needed.map((other) => end[other]!))),
+  );
+  return Math.max(
+    ...end,
+    calls.reduce((sum, call) => sum + times.get(call)!.work, 0),
+  );
 }
 
 /** What a card would need at the least for a training step, by what its kernels are asked to do. */
@@ -64,7 +83,11 @@ export async function stepRoofline(config: TrainConfig, card: Card, log: LaunchL
   const totals = new Map<string, Total>();
   const bounds = byPrecision(() => ({ products: 0, memory: 0, launches: 0 }));
   const launched: Launch[] = [];
-  for (const { call, count } of groupsOf(await recordStep(config))) {
+  const calls = await recordStep(config);
+  const times = byPrecision(() => new Map<Call, Times>());
+  for (const group of groupsOf(calls)) {
+    const [call] = group as [Call];
+    const count = group.length;
     const title = kindOf(call.kernel);
     const total = totals.get(title) ?? emptyTotal();
     totals.set(title, total);
@@ -75,6 +98,9 @@ export async function stepRoofline(config: TrainConfig, card: Card, log: LaunchL
       const { seconds, by } = boundOf(card, precision, cost, launches.length);
       total.seconds[precision] += count * seconds;
       bounds[precision][by] += count * seconds;
+      const { seconds: alone } = boundOf(card, precision, cost, launches.length - launchesAside(call));
+      const { seconds: work } = boundOf(card, precision, cost, 0);
+      for (const each of group) times[precision].set(each, { alone, work });
       if (precision === 'float32') total.blocks.push(...launches.map(({ blocks }) => ({ blocks, count })));
     }
     total.calls += count;
@@ -85,6 +111,7 @@ export async function stepRoofline(config: TrainConfig, card: Card, log: LaunchL
   const order = [...kinds.map(([title]) => title), others];
   return {
     ...{ batch: config.batchSize, bounds, launched },
+    sideBySide: byPrecision((precision) => sideBySide(calls, times[precision])),
     shares: order.flatMap((title) => {
       const total = totals.get(title);
       if (!total) return [];
@@ -101,8 +128,8 @@ interface Total {
   seconds: Record<Precision, number>;
 }
 
-const byPrecision = <Value>(make: () => Value): Record<Precision, Value> =>
-  Object.fromEntries(precisions.map((precision) => [precision, make()])) as Record<Precision, Value>;
+const byPrecision = <Value>(make: (precision: Precision) => Value): Record<Precision, Value> =>
+  Object.fromEntries(precisions.map((precision) => [precision, make(precision)])) as Record<Precision, Value>;
 
 const emptyTotal = (): Total => ({
   ...{ calls: 0, cost: { matrixFlops: 0, otherFlops: 0, bytes: 0 } },

@@ -191,15 +191,18 @@ class Addon : public Napi::Addon<Addon> {
     return view;
   }
 
-  // plan(calls: Int32Array, attrs: Float64Array, moving: Int32Array) -> Plan (an opaque object)
+  // plan(calls: Int32Array, attrs: Float64Array, turns: Int32Array, moving: Int32Array) -> Plan (an
+  // opaque object)
   Napi::Value MakePlan(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
       device();
       const auto calls = info[0].As<Napi::Int32Array>();
       const auto attrs = info[1].As<Napi::Float64Array>();
-      const auto moving = info[2].As<Napi::Int32Array>();
+      const auto turns = info[2].As<Napi::Int32Array>();
+      const auto moving = info[3].As<Napi::Int32Array>();
       auto plan = std::make_shared<Plan>(std::span(calls.Data(), calls.ElementLength()),
                                          std::span(attrs.Data(), attrs.ElementLength()),
+                                         std::span(turns.Data(), turns.ElementLength()),
                                          std::span(moving.Data(), moving.ElementLength()), kernels_,
                                          device_);
       return Napi::External<PlanHandle>::New(info.Env(), new PlanHandle(std::move(plan)),

@@ -1,10 +1,14 @@
 // A GPU as a device: its memory, one stream for all that runs on it, and graphs.
+#include <deque>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "../runtime/device.h"
 #include "../runtime/scratch.h"
 #include "launch.h"
+#include "recording.h"
 
 namespace rareface::cuda {
 namespace {
@@ -49,14 +53,6 @@ Stream make_stream() {
   return Stream(stream);
 }
 
-struct DestroyGraph {
-  void operator()(cudaGraph_t graph) const { cudaGraphDestroy(graph); }
-};
-struct DestroyExec {
-  void operator()(cudaGraphExec_t exec) const { cudaGraphExecDestroy(exec); }
-};
-using Exec = std::unique_ptr<std::remove_pointer_t<cudaGraphExec_t>, DestroyExec>;
-
 struct FreeHost {
   void operator()(std::int32_t* memory) const { cudaFreeHost(memory); }
 };
@@ -71,7 +67,7 @@ class Gpu final : public Device, public Host {
     check_usable(number);
     use();
     stream_ = make_stream();
-    recording_ = make_stream();
+    captured_ = make_stream();
     void* flags = nullptr;
     check(cudaHostAlloc(&flags, sizeof(std::int32_t), cudaHostAllocMapped), "making flags");
     host_flags_.reset(static_cast<std::int32_t*>(flags));
@@ -79,9 +75,8 @@ class Gpu final : public Device, public Host {
     void* seen = nullptr;
     check(cudaHostGetDevicePointer(&seen, flags, 0), "making flags");
     device_flags_ = static_cast<std::int32_t*>(seen);
-    counters_.reset(static_cast<std::uint32_t*>(allocate(kCounters * sizeof(std::uint32_t))));
-    check(cudaMemsetAsync(counters_.get(), 0, kCounters * sizeof(std::uint32_t), stream_.get()),
-          "making counters");
+    own_lane_ = std::make_unique<Lane>(*this, false);
+    lane_ = own_lane_.get();
   }
   Gpu(const Gpu&) = delete;
   Gpu& operator=(const Gpu&) = delete;
@@ -141,7 +136,8 @@ class Gpu final : public Device, public Host {
   }
 
   bool records() const override { return true; }
-  std::unique_ptr<Graph> record(const std::function<void()>& body) override;
+  std::unique_ptr<Graph> record(std::span<const Turn> turns,
+                                const std::function<void(std::size_t)>& call) override;
 
   // --- Host
 
@@ -150,17 +146,16 @@ class Gpu final : public Device, public Host {
   void parallel(std::int64_t count, Body body) override {
     for (std::int64_t i = 0; i < count; ++i) body(i);
   }
-  void* scratch(std::size_t bytes) override {
-    return (graph_scratch_ ? *graph_scratch_ : scratch_).take(bytes);
-  }
-  void* stream() const override { return graph_scratch_ ? recording_.get() : stream_.get(); }
+  void* scratch(std::size_t bytes) override { return lane_->scratch.take(bytes); }
+  void aside(const std::function<void(Host&)>& work) override;
+  void* stream() const override { return recording_ ? captured_.get() : stream_.get(); }
   std::int32_t* flags() const override { return device_flags_; }
-  std::uint32_t* counters() const override { return counters_.get(); }
+  std::uint32_t* counters() const override { return lane_->counters.get(); }
 
  protected:
   void call(Kernel kernel, Call& call) override {
     use();
-    const ScratchUse scratch(graph_scratch_ ? *graph_scratch_ : scratch_);
+    const ScratchUse scratch(lane_->scratch);
     call.host = this;
     precision_ = call.precision;
     kernel(call);
@@ -168,6 +163,19 @@ class Gpu final : public Device, public Host {
 
  private:
   class Recorded;
+
+  // What calls have of which one has ended when the next begins.
+  struct Lane {
+    Lane(Gpu& gpu, bool keep) : scratch(gpu, keep) {
+      constexpr std::size_t kBytes = kCounters * sizeof(std::uint32_t);
+      counters.reset(static_cast<std::uint32_t*>(gpu.allocate(kBytes)));
+      check(cudaMemsetAsync(counters.get(), 0, kBytes, gpu.stream_.get()), "making counters");
+    }
+    Scratch scratch;
+    std::unique_ptr<std::uint32_t, FreeDevice> counters;
+    std::unique_ptr<Lane> side;  // of what its calls do aside
+    Recording::Nodes last;       // while recording: the last work there
+  };
 
   // Every thread has a current GPU of its own. Throws what went wrong before, so that nobody takes
   // what is in memory for results.
@@ -195,18 +203,45 @@ class Gpu final : public Device, public Host {
 
   int number_;
   std::string broken_;
-  Stream stream_, recording_;
+  Stream stream_, captured_;
   std::unique_ptr<std::int32_t, FreeHost> host_flags_;
   std::int32_t* device_flags_ = nullptr;
-  std::unique_ptr<std::uint32_t, FreeDevice> counters_;
-  Scratch scratch_{*this};
-  Scratch* graph_scratch_ = nullptr;  // while recording
+  std::unique_ptr<Lane> own_lane_;  // of what is run at once
+  Lane* lane_ = nullptr;            // of the work at hand; another one while recording
+  Recording* recording_ = nullptr;  // at work
   Precision precision_ = Precision::float32;
 };
 
+// Sets a variable for a scope.
+template <class T>
+class During {
+ public:
+  During(T& variable, T value) : variable_(variable), before_(std::exchange(variable, value)) {}
+  ~During() { variable_ = before_; }
+  During(const During&) = delete;
+  During& operator=(const During&) = delete;
+
+ private:
+  T& variable_;
+  T before_;
+};
+
+void Gpu::aside(const std::function<void(Host&)>& work) {
+  std::unique_ptr<Lane>& side = lane_->side;
+  if (!side) side = std::make_unique<Lane>(*this, recording_ != nullptr);
+  const ScratchUse scratch(side->scratch);
+  const During<Lane*> lane(lane_, side.get());
+  if (!recording_) return work(*this);
+  const Recording::Nodes before = recording_->last();
+  recording_->wait_for(before, side->last);
+  work(*this);
+  side->last = recording_->last();
+  recording_->wait_for(before);
+}
+
 class Gpu::Recorded final : public Graph {
  public:
-  explicit Recorded(Gpu& gpu) : gpu_(gpu), scratch_(gpu, true) {}
+  explicit Recorded(Gpu& gpu) : gpu_(gpu) {}
 
   void launch() override {
     gpu_.use();
@@ -214,34 +249,35 @@ class Gpu::Recorded final : public Graph {
   }
 
   Gpu& gpu_;
-  Scratch scratch_;
+  std::deque<Lane> lanes_;
   Exec exec_;
 };
 
-std::unique_ptr<Graph> Gpu::record(const std::function<void()>& body) {
+std::unique_ptr<Graph> Gpu::record(std::span<const Turn> turns,
+                                   const std::function<void(std::size_t)>& call) {
   use();
   auto recorded = std::make_unique<Recorded>(*this);
-  graph_scratch_ = &recorded->scratch_;
-  struct Stop {
-    Gpu& gpu;
-    ~Stop() { gpu.graph_scratch_ = nullptr; }
-  } const stop{*this};
-  // Relaxed: kernels' scratch is allocated meanwhile, and other threads allocate and write.
-  check(cudaStreamBeginCapture(recording_.get(), cudaStreamCaptureModeRelaxed), "recording");
-  cudaGraph_t raw = nullptr;
-  try {
-    body();
-  } catch (...) {
-    cudaStreamEndCapture(recording_.get(), &raw);
-    if (raw) cudaGraphDestroy(raw);
-    (void)cudaGetLastError();
-    throw;
+  Recording recording(captured_.get());
+  const During<Recording*> now(recording_, &recording);
+  std::vector<Recording::Nodes> ends(turns.size());
+  for (std::size_t i = 0; i < turns.size(); ++i) {
+    const auto& [number, after] = turns[i];
+    while (number >= recorded->lanes_.size())
+      recorded->lanes_.emplace_back(*this, true).last = recording.start();
+    Lane& lane = recorded->lanes_[number];
+    Recording::Nodes awaited = lane.last;
+    for (const std::size_t other : after)
+      awaited.insert(awaited.end(), ends[other].begin(), ends[other].end());
+    recording.wait_for(awaited);
+    const During<Lane*> current(lane_, &lane);
+    call(i);
+    lane.last = recording.last();
+    if (lane.side)
+      for (const cudaGraphNode_t node : std::exchange(lane.side->last, {}))
+        lane.last.push_back(node);
+    ends[i] = lane.last;
   }
-  check(cudaStreamEndCapture(recording_.get(), &raw), "recording");
-  const std::unique_ptr<std::remove_pointer_t<cudaGraph_t>, DestroyGraph> graph(raw);
-  cudaGraphExec_t exec = nullptr;
-  check(cudaGraphInstantiate(&exec, raw, 0), "making a graph");
-  recorded->exec_.reset(exec);
+  recorded->exec_ = recording.finish();
   return recorded;
 }
 

@@ -196,8 +196,11 @@ void residual_dense_block_grad(const Call& call) {
     }
     const ConvShape conv = b.conv(i);
     const float* filter = call.in[first_filter + i].f32();
-    conv_filter_grad(conv, buffer, stride, own, own_stride, call.out[1 + i].f32_out(), false,
-                     scratch);
+    // Nothing below writes what it reads: convolutions' gradients lie in channels of their own.
+    call.host->aside([&](Host& host) {
+      conv_filter_grad(conv, buffer, stride, own, own_stride, call.out[1 + i].f32_out(), false,
+                       host);
+    });
     Epilogue epilogue;
     if (i == 0) {
       // The first convolution's input is x alone: what has gathered there is the rest of dx, which

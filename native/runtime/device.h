@@ -4,7 +4,9 @@
 #include <cstddef>
 #include <functional>
 #include <memory>
+#include <span>
 #include <string>
+#include <vector>
 
 #include "kernel.h"
 
@@ -17,8 +19,15 @@ class Graph {
   virtual void launch() = 0;
 };
 
-// All its work happens in the order of the calls. Used by one thread at a time, which need not
-// always be the same. Everything throws std::runtime_error that says what went wrong.
+// When a recorded call runs: after those before it in its lane, and after some others.
+struct Turn {
+  std::size_t lane = 0;
+  std::vector<std::size_t> after;  // earlier calls, by number
+};
+
+// All its work happens in the order of the calls, but for what it has recorded. Used by one thread
+// at a time, which need not always be the same. Everything throws std::runtime_error that says what
+// went wrong.
 class Device {
  public:
   virtual ~Device() = default;
@@ -44,9 +53,11 @@ class Device {
 
   // Whether record() gives graphs.
   virtual bool records() const { return false; }
-  // Notes what `body` runs and copies, without doing it. The addresses of tensors become part of
-  // the graph; its scratch is the graph's own.
-  virtual std::unique_ptr<Graph> record(const std::function<void()>&) {
+  // Makes the calls 0..turns.size()-1, and notes what they run without doing it. Calls that do not
+  // wait for each other may run at the same time. The addresses of tensors become part of the
+  // graph; scratch is the graph's own, and each lane's.
+  virtual std::unique_ptr<Graph> record(std::span<const Turn> /*turns*/,
+                                        const std::function<void(std::size_t)>& /*call*/) {
     fail("this device records nothing");
   }
 

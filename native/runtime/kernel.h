@@ -7,6 +7,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <sstream>
 #include <stdexcept>
 #include <string>
@@ -92,6 +93,9 @@ class Host {
   // Uninitialised memory, 64-byte aligned, valid until the kernel returns. Call on the calling
   // thread only.
   virtual void* scratch(std::size_t bytes) = 0;
+  // Does work that no later work of this kernel waits for, with scratch of its own. A recorded
+  // graph may run both at the same time; the kernel ends when all is done.
+  virtual void aside(const std::function<void(Host&)>& work) { work(*this); }
   // On a GPU: the cudaStream_t that kernels are launched on, and where they flag a DeviceError.
   virtual void* stream() const { return nullptr; }
   virtual std::int32_t* flags() const { return nullptr; }

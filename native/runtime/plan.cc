@@ -8,8 +8,8 @@
 namespace rareface {
 
 Plan::Plan(std::span<const std::int32_t> calls, std::span<const double> attrs,
-           std::span<const std::int32_t> moving, const KernelList& list,
-           std::shared_ptr<Device> device)
+           std::span<const std::int32_t> turns, std::span<const std::int32_t> moving,
+           const KernelList& list, std::shared_ptr<Device> device)
     : device_(std::move(device)), attrs_(attrs.begin(), attrs.end()) {
   Numbers numbers(calls);
   std::size_t attr = 0;
@@ -35,7 +35,26 @@ Plan::Plan(std::span<const std::int32_t> calls, std::span<const double> attrs,
     }
     steps_.push_back(step);
   }
-  if (device_->records()) note_uses(moving);
+  if (!device_->records()) return;
+  read_turns(turns);
+  note_uses(moving);
+}
+
+void Plan::read_turns(std::span<const std::int32_t> turns) {
+  turns_.resize(steps_.size());
+  if (turns.empty()) return;
+  Numbers numbers(turns);
+  for (std::size_t i = 0; i < turns_.size(); ++i) {
+    auto& [lane, after] = turns_[i];
+    lane = static_cast<std::size_t>(numbers.take_count());
+    require(lane <= i, "call ", i, " cannot have lane ", lane);
+    after.resize(static_cast<std::size_t>(numbers.take_count()));
+    for (std::size_t& other : after) {
+      other = static_cast<std::size_t>(numbers.take_count());
+      require(other < i, "call ", i, " cannot wait for call ", other);
+    }
+  }
+  require(numbers.empty(), "there are more turns than calls");
 }
 
 void Plan::note_uses(std::span<const std::int32_t> moving) {
@@ -67,16 +86,14 @@ void Plan::place(std::span<const Memory::Buffer> bindings) {
   }
 }
 
-void Plan::run_calls() {
-  for (const Step& step : steps_) {
-    Call call;
-    call.kernel = step.kernel->name.c_str();
-    call.bind(views_.data() + step.first_operand, step.inputs, step.outputs);
-    call.attrs = attrs_.data() + step.first_attr;
-    call.attr_count = step.attrs;
-    call.precision = step.precision;
-    device_->run(step.kernel->kernel, call);
-  }
+void Plan::run_call(const Step& step) {
+  Call call;
+  call.kernel = step.kernel->name.c_str();
+  call.bind(views_.data() + step.first_operand, step.inputs, step.outputs);
+  call.attrs = attrs_.data() + step.first_attr;
+  call.attr_count = step.attrs;
+  call.precision = step.precision;
+  device_->run(step.kernel->kernel, call);
 }
 
 void Plan::run(std::span<const Memory::Buffer> bindings) {
@@ -84,7 +101,7 @@ void Plan::run(std::span<const Memory::Buffer> bindings) {
     run_graph(bindings);
   } else {
     place(bindings);
-    run_calls();
+    for (const Step& step : steps_) run_call(step);
   }
   device_->wait();
 }
@@ -107,7 +124,7 @@ void Plan::run_graph(std::span<const Memory::Buffer> bindings) {
   if (!graph_ || !std::ranges::equal(placed, recorded_, same)) {
     graph_.reset();
     place(placed);
-    graph_ = device_->record([this] { run_calls(); });
+    graph_ = device_->record(turns_, [this](std::size_t i) { run_call(steps_[i]); });
     recorded_ = placed;
   }
   for (const Moving& moving : moving_)

@@ -21,12 +21,14 @@ class Plan {
  public:
   // `calls`: for each call its kernel's number, its precision's, inputs, outputs and attributes
   // (how many), then for each operand binding, offset / kOffsetUnit, dtype, rank, dims...
-  // (ts/backend/capture/encode.ts). `attrs`: those of all calls, one after the other. `moving`:
-  // bindings that are other buffers in every run; a graph works on copies of its own instead. The
-  // kernels are the device's. Throws std::runtime_error for what is no plan.
+  // (ts/backend/capture/encode.ts). `attrs`: those of all calls, one after the other. `turns`, for
+  // devices that record: each call's lane, how many calls of other lanes it waits for, and which;
+  // or nothing: one call after the other. `moving`: bindings that are other buffers in every run; a
+  // graph works on copies of its own instead. The kernels are the device's. Throws
+  // std::runtime_error for what is no plan.
   Plan(std::span<const std::int32_t> calls, std::span<const double> attrs,
-       std::span<const std::int32_t> moving, const KernelList& list,
-       std::shared_ptr<Device> device);
+       std::span<const std::int32_t> turns, std::span<const std::int32_t> moving,
+       const KernelList& list, std::shared_ptr<Device> device);
 
   // Runs every call, and returns when all are done. Throws std::runtime_error, before anything ran,
   // where a tensor does not fit its binding, and what a kernel throws.
@@ -55,10 +57,11 @@ class Plan {
     std::size_t bytes = 0;
   };
 
+  void read_turns(std::span<const std::int32_t> turns);
   void note_uses(std::span<const std::int32_t> moving);
   // Looks where each operand lies.
   void place(std::span<const Memory::Buffer> bindings);
-  void run_calls();
+  void run_call(const Step& step);
   void run_graph(std::span<const Memory::Buffer> bindings);
 
   std::shared_ptr<Device> device_;
@@ -66,6 +69,7 @@ class Plan {
   std::vector<Operand> operands_;
   std::vector<View> views_;  // of the operands
   std::vector<double> attrs_;
+  std::vector<Turn> turns_;  // of the steps, where the device records
   std::vector<Moving> moving_;
   std::unique_ptr<Graph> graph_;
   std::vector<Memory::Buffer> recorded_;  // what the graph works on

@@ -15,6 +15,7 @@ class ReusedScratch final : public Host {
   int threads() const override { return host_.threads(); }
   Precision precision() const override { return host_.precision(); }
   void parallel(std::int64_t count, Body body) override { host_.parallel(count, body); }
+  void aside(const std::function<void(Host&)>& work) override { host_.aside(work); }
   void* stream() const override { return host_.stream(); }
   std::int32_t* flags() const override { return host_.flags(); }
   std::uint32_t* counters() const override { return host_.counters(); }

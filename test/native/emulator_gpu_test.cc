@@ -13,16 +13,27 @@
 namespace rareface {
 namespace {
 
-class Machine {
+// A variable of the environment, for a scope.
+class Setting {
  public:
-  explicit Machine(const char* words) { setenv(kName, words, 1); }
-  ~Machine() { unsetenv(kName); }
-  Machine(const Machine&) = delete;
-  Machine& operator=(const Machine&) = delete;
+  Setting(const char* name, const char* value) : name_(name) { setenv(name, value, 1); }
+  ~Setting() { unsetenv(name_); }
+  Setting(const Setting&) = delete;
+  Setting& operator=(const Setting&) = delete;
 
  private:
-  static constexpr const char* kName = "RAREFACE_EMULATOR_MACHINE";
+  const char* name_;
 };
+
+struct Machine : Setting {
+  explicit Machine(const char* words) : Setting("RAREFACE_EMULATOR_MACHINE", words) {}
+};
+
+struct Order : Setting {
+  explicit Order(const char* name) : Setting("RAREFACE_EMULATOR_ORDER", name) {}
+};
+
+constexpr const char* kNothingThrown = "nothing was thrown";
 
 std::shared_ptr<Device> open(KernelList& list, int number = 0) {
   return open_gpu(KERNEL_FOLDER, "cuda-emulated", number, list);
@@ -35,7 +46,7 @@ std::string thrown_by(F&& action) {
   } catch (const std::exception& error) {
     return error.what();
   }
-  return "nothing was thrown";
+  return kNothingThrown;
 }
 
 std::string refusal(const char* machine, int number = 0) {
@@ -101,17 +112,46 @@ TEST_F(GpuTest, GivesBackWhatIsPooledBeforeMemoryRunsOut) {
 // y = x + x, z = y * y, with y in the arena: bindings 0 arena, 1 x, 2 z.
 class GpuPlanTest : public GpuTest {
  protected:
-  std::unique_ptr<Plan> plan(std::vector<std::int32_t> moving) {
-    std::vector<std::int32_t> calls;
-    const auto call = [&](const char* kernel, std::vector<int> bindings) {
-      calls.insert(calls.end(), {number_of(list, kernel), 0, 2, 1, 0});
-      for (const int binding : bindings) calls.insert(calls.end(), {binding, 0, 0, 1, 4});
-    };
-    call("Add", {1, 1, 0});
-    call("Multiply", {0, 0, 2});
-    return std::make_unique<Plan>(calls, std::span<const double>{}, moving, list, device);
+  using Numbers = std::vector<std::int32_t>;
+  std::unique_ptr<Plan> plan(const Numbers& moving, const Numbers& turns = {}) {
+    const Numbers calls = both(call("Add", {1, 1, 0}), call("Multiply", {0, 0, 2}));
+    return std::make_unique<Plan>(calls, std::span<const double>{}, turns, moving, list, device);
+  }
+  // Of two inputs and a result, each four floats.
+  Numbers call(const char* kernel, const std::vector<int>& bindings) const {
+    Numbers numbers{number_of(list, kernel), 0, 2, 1, 0};
+    for (const int binding : bindings) numbers.insert(numbers.end(), {binding, 0, 0, 1, 4});
+    return numbers;
+  }
+  static Numbers both(Numbers calls, const Numbers& more) {
+    calls.insert(calls.end(), more.begin(), more.end());
+    return calls;
   }
 };
+
+// Two lanes do y = x + x and z = x * x, and one of them y - z.
+TEST_F(GpuPlanTest, RunsLanesInAnyOrderThatTheyAllow) {
+  const Numbers calls =
+      both(both(call("Add", {0, 0, 1}), call("Multiply", {0, 0, 2})), call("Sub", {1, 2, 3}));
+  const auto x = buffer({1, 2, 3, 4}), none = buffer({0, 0, 0, 0});
+  const auto run = [&](const Numbers& turns, const char* name) {
+    const Order order(name);
+    const std::vector<Memory::Buffer> bound{x, buffer({9, 9, 9, 9}), buffer({9, 9, 9, 9}), none};
+    Plan(calls, {}, turns, {}, list, device).run(bound);
+    return values(none);
+  };
+  const std::vector<float> right{1, 0, -3, -8};
+  for (const char* order : {"forward", "reverse", "shuffled"})
+    EXPECT_EQ(run({0, 0, 1, 0, 0, 1, 1}, order), right) << order;
+  // Had the last call not waited, what lay there before would show.
+  EXPECT_EQ(run({0, 0, 1, 0, 2, 0}, "reverse"), (std::vector<float>{0, 0, 0, 0}));
+}
+
+TEST_F(GpuPlanTest, RefusesTurnsThatCannotBe) {
+  for (const Numbers& turns : {Numbers{0, 0}, Numbers{0, 0, 0, 0, 0, 0}, Numbers{1, 0, 0, 0},
+                               Numbers{0, 0, 1, 1, 1}, Numbers{0, 0, 1, 1, -1}})
+    EXPECT_NE(thrown_by([&] { plan({}, turns); }), kNothingThrown);
+}
 
 TEST_F(GpuPlanTest, RunsAsAGraphOnWhatIsBoundEveryTime) {
   const auto arena = buffer({0, 0, 0, 0});

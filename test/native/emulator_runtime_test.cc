@@ -1,6 +1,9 @@
 // The CUDA emulator: memory, streams and graphs.
+#include <algorithm>
 #include <cmath>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "emulator.h"
 
@@ -60,6 +63,55 @@ TEST_F(StreamTest, ReplaysWhatWasCaptured) {
   EXPECT_EQ(cudaStreamSynchronize(stream_), cudaSuccess);
   EXPECT_EQ(c.values(), (std::vector<float>{10, 72, 33}));
   EXPECT_EQ(cudaGraphExecDestroy(exec), cudaSuccess);
+}
+
+TEST_F(StreamTest, AReplayKeepsToWhatWorkWaitsForAndToNothingElse) {
+  std::string done;
+  const auto work = [&](char name) { start(1, [&done, name] { done += name; }); };
+  const auto awaited = [&] {
+    cudaStreamCaptureStatus status = cudaStreamCaptureStatusNone;
+    const cudaGraphNode_t* nodes = nullptr;
+    std::size_t count = 0;
+    EXPECT_EQ(cudaStreamGetCaptureInfo(stream_, &status, nullptr, nullptr, &nodes, nullptr, &count),
+              cudaSuccess);
+    EXPECT_EQ(status, cudaStreamCaptureStatusActive);
+    return std::vector<cudaGraphNode_t>(nodes, nodes + count);
+  };
+  const auto wait_for = [&](std::vector<cudaGraphNode_t> nodes) {
+    return cudaStreamUpdateCaptureDependencies(stream_, nodes.data(), nullptr, nodes.size(),
+                                               cudaStreamSetCaptureDependencies);
+  };
+  begin();
+  work('a');
+  const auto a = awaited();
+  ASSERT_EQ(a.size(), 1u);
+  work('b');
+  const auto b = awaited();
+  EXPECT_EQ(wait_for(a), cudaSuccess);
+  work('c');
+  const auto c = awaited();
+  EXPECT_EQ(wait_for({a[0], a[0]}), cudaErrorInvalidValue);
+  EXPECT_EQ(wait_for({b[0], c[0]}), cudaSuccess);
+  work('d');
+  EXPECT_EQ(wait_for(a), cudaSuccess);
+  work('e');
+  cudaGetLastError();
+  cudaGraphExec_t exec = end(5);
+  const auto replayed = [&](const char* name) {
+    const Order order(name);
+    done.clear();
+    EXPECT_EQ(cudaGraphLaunch(exec, stream_), cudaSuccess);
+    return done;
+  };
+  EXPECT_EQ(replayed("forward"), "abcde");
+  EXPECT_EQ(replayed("reverse"), "aecbd");
+  const std::string any = replayed("shuffled");
+  EXPECT_EQ(any.size(), 5u);
+  EXPECT_EQ(any[0], 'a');
+  EXPECT_LT(std::max(any.find('b'), any.find('c')), any.find('d'));
+  EXPECT_EQ(cudaGraphExecDestroy(exec), cudaSuccess);
+  EXPECT_EQ(wait_for(a), cudaErrorIllegalState);
+  cudaGetLastError();
 }
 
 TEST_F(StreamTest, AReplayMissesMemoryThatIsGone) {

@@ -48,7 +48,7 @@ class PlanTest : public ::testing::Test {
 };
 
 TEST_F(PlanTest, RunsItsCallsOnWhatIsBound) {
-  Plan plan(sum_and_square(), {}, {}, library(), device);
+  Plan plan(sum_and_square(), {}, {}, {}, library(), device);
   plan.run(bindings());
   EXPECT_EQ(z, (std::vector<float>{4, 16, 36, 64}));
   EXPECT_EQ(arena[16], 2);
@@ -61,9 +61,9 @@ TEST_F(PlanTest, RunsItsCallsOnWhatIsBound) {
 }
 
 TEST_F(PlanTest, RefusesWhatDoesNotFit) {
-  EXPECT_THROW(Plan(sum_and_square(4), {}, {}, library(), device).run(bindings()),
+  EXPECT_THROW(Plan(sum_and_square(4), {}, {}, {}, library(), device).run(bindings()),
                std::runtime_error);
-  Plan plan(sum_and_square(), {}, {}, library(), device);
+  Plan plan(sum_and_square(), {}, {}, {}, library(), device);
   auto bound = bindings();
   bound[1].bytes = 12;
   EXPECT_THROW(plan.run(bound), std::runtime_error);
@@ -79,23 +79,23 @@ TEST_F(PlanTest, RefusesWhatIsNoPlan) {
     if (size == 20) continue;  // the first call alone
     const std::vector<std::int32_t> cut(calls.begin(),
                                         calls.begin() + static_cast<std::ptrdiff_t>(size));
-    EXPECT_THROW(Plan(cut, {}, {}, library(), device), std::runtime_error) << size;
+    EXPECT_THROW(Plan(cut, {}, {}, {}, library(), device), std::runtime_error) << size;
   }
   calls[0] = 100000;
-  EXPECT_THROW(Plan(calls, {}, {}, library(), device), std::runtime_error);
+  EXPECT_THROW(Plan(calls, {}, {}, {}, library(), device), std::runtime_error);
   calls = sum_and_square();
   calls[1] = 3;  // no precision
-  EXPECT_THROW(Plan(calls, {}, {}, library(), device), std::runtime_error);
+  EXPECT_THROW(Plan(calls, {}, {}, {}, library(), device), std::runtime_error);
   calls = sum_and_square();
   calls[4] = 1;  // an attribute that is not there
-  EXPECT_THROW(Plan(calls, {}, {}, library(), device), std::runtime_error);
+  EXPECT_THROW(Plan(calls, {}, {}, {}, library(), device), std::runtime_error);
 }
 
 TEST_F(PlanTest, NamesTheKernelThatThrows) {
   auto calls = sum_and_square();
   calls[9] = 3;  // x has 3 elements where 4 come out
   try {
-    Plan(calls, {}, {}, library(), device).run(bindings());
+    Plan(calls, {}, {}, {}, library(), device).run(bindings());
     FAIL() << "nothing was thrown";
   } catch (const std::runtime_error& error) {
     EXPECT_NE(std::string(error.what()).find("Native kernel Add(float32[3]"), std::string::npos);

@@ -9,6 +9,8 @@ import { perceptualLoss, type FeatureStack } from '../../ts/ops/perceptual-loss.
 import { reflectPad } from '../../ts/ops/reflect-pad.js';
 import { residualDenseBlock } from '../../ts/ops/residual-dense-block.js';
 import { emulated, randomTensor } from '../helpers/parity.js';
+import { smallCase, smallECycleGan } from '../helpers/small-training.js';
+import { runSteps } from '../helpers/steps.js';
 
 /** What an op gives, and the gradients of a weighted sum of it by all that it takes. */
 function forwardAndBackward(op: (...inputs: Tensor[]) => Tensor, inputs: Tensor[]): Tensor[] {
@@ -81,20 +83,33 @@ const works: [string, () => Tensor[]][] = [
 ];
 
 // What resumes a run exactly rests on this: sums have one order, whichever thread comes first.
-describe.runIf(emulated)('whatever the order of threads, the same bits have', () => {
-  beforeAll(() => useEngine('native'));
-  const before = process.env['RAREFACE_EMULATOR_ORDER'];
-  const setOrder = (order: string | undefined) => {
-    if (order === undefined) delete process.env['RAREFACE_EMULATOR_ORDER'];
-    else process.env['RAREFACE_EMULATOR_ORDER'] = order;
-  };
-  afterAll(() => setOrder(before));
+describe.runIf(emulated)(
+  'whatever the order of threads, and of calls that do not wait for each other, the same bits have',
+  () => {
+    beforeAll(() => useEngine('native'));
+    const before = process.env['RAREFACE_EMULATOR_ORDER'];
+    const setOrder = (order: string | undefined) => {
+      if (order === undefined) delete process.env['RAREFACE_EMULATOR_ORDER'];
+      else process.env['RAREFACE_EMULATOR_ORDER'] = order;
+    };
+    afterAll(() => setOrder(before));
 
-  test.each(works)('%s', (_, work) => {
-    const [first, ...others] = ['forward', 'forward', 'reverse', 'shuffled'].map((order) => {
-      setOrder(order);
-      return tf.tidy(() => work().map((tensor) => Array.from(tensor.dataSync())));
+    test.each(works)('%s', (_, work) => {
+      const [first, ...others] = ['forward', 'forward', 'reverse', 'shuffled'].map((order) => {
+        setOrder(order);
+        return tf.tidy(() => work().map((tensor) => Array.from(tensor.dataSync())));
+      });
+      for (const other of others) expect(other).toEqual(first);
     });
-    for (const other of others) expect(other).toEqual(first);
-  });
-});
+
+    test('recorded training steps', async () => {
+      const steps = smallCase(smallECycleGan, 2, 12);
+      setOrder('forward');
+      const first = await runSteps('native', steps);
+      for (const order of ['reverse', 'shuffled']) {
+        setOrder(order);
+        expect(await runSteps('native', steps), order).toEqual(first);
+      }
+    });
+  },
+);

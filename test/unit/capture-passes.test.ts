@@ -3,6 +3,7 @@ import { withoutDeadCode } from '../../ts/backend/capture/dead-code.js';
 import { withChains } from '../../ts/backend/capture/elementwise-chains.js';
 import { withGradientSums } from '../../ts/backend/capture/gradient-sums.js';
 import { arena, planMemory } from '../../ts/backend/capture/memory-plan.js';
+import { inSequence } from '../../ts/backend/capture/order.js';
 import type { Call, Value } from '../../ts/backend/capture/recorder.js';
 import { Philox } from '../../ts/base/random.js';
 
@@ -34,7 +35,7 @@ describe('memory', () => {
       call('MatMul', [2], [3]),
       call('MatMul', [3], [4]),
     ];
-    const { places, arenaBytes } = planMemory(chain, values([64, 64, 64, 64, 64]), bound);
+    const { places, arenaBytes } = planMemory(inSequence(chain), values([64, 64, 64, 64, 64]), bound);
     expect(arenaBytes).toBe(128);
     expect(places.get(1)).toEqual(places.get(3));
     expect(places.get(0)).toEqual({ binding: 1, offset: 0 });
@@ -43,18 +44,20 @@ describe('memory', () => {
   test('of an operand is its result’s, where the kernel can and nobody reads the operand again', () => {
     const x = call('MatMul', [0], [1]);
     const inPlace = [x, call('Relu', [1], [2])];
-    expect(planMemory(inPlace, values([64, 64, 64]), bound).arenaBytes).toBe(64);
+    expect(planMemory(inSequence(inPlace), values([64, 64, 64]), bound).arenaBytes).toBe(64);
     const readAgain = [x, call('Relu', [1], [2]), call('MatMul', [1, 2], [3])];
-    expect(planMemory(readAgain, values([64, 64, 64, 64]), bound).arenaBytes).toBe(192);
+    expect(planMemory(inSequence(readAgain), values([64, 64, 64, 64]), bound).arenaBytes).toBe(192);
     const [first, second] = [call('AddN', [1, 0], [2]), call('AddN', [0, 1], [2])]; // adds to the first
-    expect(planMemory([x, first], values([64, 64, 64]), bound).arenaBytes).toBe(64);
-    expect(planMemory([x, second], values([64, 64, 64]), bound).arenaBytes).toBe(128);
+    expect(planMemory(inSequence([x, first]), values([64, 64, 64]), bound).arenaBytes).toBe(64);
+    expect(planMemory(inSequence([x, second]), values([64, 64, 64]), bound).arenaBytes).toBe(128);
     const notElementwise = [x, call('MatMul', [1], [2])];
-    expect(planMemory(notElementwise, values([64, 64, 64]), bound).arenaBytes).toBe(128);
+    expect(planMemory(inSequence(notElementwise), values([64, 64, 64]), bound).arenaBytes).toBe(128);
   });
 
   test('is not read before it is written', () => {
-    expect(() => planMemory([call('Relu', [1], [2])], values([64, 64, 64]), bound)).toThrow('before it is written');
+    expect(() => planMemory(inSequence([call('Relu', [1], [2])]), values([64, 64, 64]), bound)).toThrow(
+      'before it is written',
+    );
   });
 
   test('never overlaps while both are in use, for random programs', () => {
@@ -65,7 +68,7 @@ describe('memory', () => {
       const calls = Array.from({ length: count }, (_, i) =>
         call(['MatMul', 'Add', 'Relu'][random.integer(3)]!, [random.integer(i + 1), random.integer(i + 1)], [i + 1]),
       );
-      const { places, arenaBytes } = planMemory(calls, values(sizes), bound);
+      const { places, arenaBytes } = planMemory(inSequence(calls), values(sizes), bound);
       // Each call's operands must still lie where they were written.
       const owner = new Int32Array(arenaBytes).fill(-1);
       calls.forEach(({ kernel, inputs, outputs }) => {

@@ -55,7 +55,7 @@ export interface NativeBinding {
   /** operands: [inputs, outputs, then for each: id, dtype, rank, dims...]. */
   run(kernel: number, operands: Int32Array, attrs: Float64Array, attrCount: number): void;
   /** Calls as native/runtime/plan.h describes them. */
-  plan(calls: Int32Array, attrs: Float64Array, moving: Int32Array): PlanHandle;
+  plan(calls: Int32Array, attrs: Float64Array, turns: Int32Array, moving: Int32Array): PlanHandle;
   /** Runs a plan on another thread, on these buffers. Other calls that run kernels or read these buffers wait. */
   replay(plan: PlanHandle, buffers: Int32Array): Promise<void>;
   memory(): { bytes: number; buffers: number; pooledBytes: number; peakBytes: number };

@@ -11,6 +11,7 @@ import {
   type Precision,
 } from './binding.js';
 import { deviceFromEnvironment, isaFromEnvironment } from './device.js';
+import type { EncodedPlan } from './capture/encode.js';
 import { Recorder, type SeenTensor } from './capture/recorder.js';
 import { dtypes, type NativeDType } from './dtypes.js';
 import type { KernelHost } from './kernel.js';
@@ -18,6 +19,9 @@ import { checkShape } from './shape.js';
 import { threadsFromEnvironment } from './threads.js';
 
 export { type NativeDType };
+
+/** As many as bring a training step down to its longest chain of calls; each has scratch of its own. */
+const gpuLanes = 3;
 
 interface TensorData {
   /** Native buffer; 0 for a string or complex tensor, whose values stay on the host. */
@@ -172,9 +176,14 @@ export class NativeBackend extends tf.KernelBackend implements KernelHost {
     return { dataId, id, dtype: dtypes[dtype as NativeDType], bytes, dims: shape };
   }
 
-  /** Calls in the form of native/runtime/plan.h, ready to run. `moving`: bindings that are others in every run. */
-  plan(calls: Int32Array, attrs: Float64Array, moving: Int32Array): PlanHandle {
-    return this.binding.plan(calls, attrs, moving);
+  /** How many calls of a plan run at the same time: on a GPU, small ones leave room for others. */
+  get lanes(): number {
+    return this.device === 'cpu' ? 1 : gpuLanes;
+  }
+
+  /** Calls in the form of native/runtime/plan.h, ready to run. */
+  plan({ calls, attrs, turns, moving }: EncodedPlan): PlanHandle {
+    return this.binding.plan(calls, attrs, turns, moving);
   }
 
   /**

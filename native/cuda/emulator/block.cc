@@ -18,6 +18,7 @@
 #include "device.h"
 #include "fiber.h"
 #include "memory.h"
+#include "order.h"
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
@@ -42,20 +43,6 @@ uint3 place_of(std::uint64_t number, dim3 of) {
 }
 
 // --- orders
-
-enum class Order { forward, reverse, shuffled };
-
-Order wanted_order() {
-  const char* value = std::getenv("RAREFACE_EMULATOR_ORDER");
-  const std::string name = value == nullptr || *value == 0 ? "forward" : value;
-  if (name == "forward") return Order::forward;
-  if (name == "reverse") return Order::reverse;
-  if (name == "shuffled") return Order::shuffled;
-  throw Fault{
-      cudaErrorInvalidValue,
-      text("expected forward, reverse or shuffled for RAREFACE_EMULATOR_ORDER but received '", name,
-           "'")};
-}
 
 // The numbers below `count`, each once. Shuffled: in steps of about a golden section of them, which
 // meet each as the step shares no factor with their count.

@@ -17,8 +17,8 @@
 // cudaGetErrorString; so are pointers of the host's, and AddressSanitizer sees the host reach into
 // the device's memory. Fresh memory, device's and dynamic shared, holds NaNs; copies of cp.async
 // arrive when they are waited for; and RAREFACE_EMULATOR_ORDER (forward, reverse, shuffled) is the
-// order in which blocks, and threads within one, take their turns. So what a kernel leaves to luck
-// shows as a difference.
+// order in which blocks, threads within one, and the work of a graph that does not wait for each
+// other take their turns. So what is left to luck shows as a difference.
 #pragma once
 
 #include "device.h"

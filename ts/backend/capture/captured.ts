@@ -61,8 +61,8 @@ export class Captured<State extends TensorTree, Inputs extends TensorTree, Outpu
     let recording = this.recordings.get(signature);
     if (!recording) {
       const { program, ports, outputs, assemble } = trace(this.backend, this.step, state, inputs);
-      const { calls, attrs, moving, arenaBytes, fixed } = compile(program, ports, this.backend);
-      const plan = this.backend.plan(calls, attrs, moving);
+      const { arenaBytes, fixed, ...encoded } = compile(program, ports, this.backend);
+      const plan = this.backend.plan(encoded);
       recording = { plan, arenaBytes, outputs, assemble, fixed: fixed.map((value) => this.holdFixed(value)) };
       this.recordings.set(signature, recording);
     }

@@ -1,7 +1,9 @@
 import { dtypes } from '../dtypes.js';
-import { encode } from './encode.js';
+import { encode, type EncodedPlan } from './encode.js';
+import { dependenciesOf } from './hazards.js';
 import { inPlaceInputs } from './in-place.js';
-import { arena, lastUses, planMemory, type Place } from './memory-plan.js';
+import { arena, planMemory, usesOf, type Place } from './memory-plan.js';
+import { inLanes, inSequence } from './order.js';
 import type { Call, Program, Value } from './recorder.js';
 import { simplified, type Kernels } from './simplify.js';
 
@@ -16,26 +18,23 @@ export interface Interface {
 }
 
 /** A program ready to run. Its bindings: the arena, inputs, state, outputs, then `fixed`. */
-export interface Compiled {
-  readonly calls: Int32Array;
-  readonly attrs: Float64Array;
+export interface Compiled extends EncodedPlan {
   readonly arenaBytes: number;
-  /** Bindings of inputs and outputs: tensors that are others in every run. */
-  readonly moving: Int32Array;
   /** Values that are the same in every run. */
   readonly fixed: readonly Value[];
 }
 
 /**
- * Makes fewer calls of it ({@link simplified}), lets results be written where they are wanted, and plans the memory
- * of all that lives in between. What is computed stays the same to the bit.
+ * Makes fewer calls of it ({@link simplified}), lets results be written where they are wanted, finds out which calls
+ * can run side by side where the device does so, and plans the memory of all that lives in between. What is computed
+ * stays the same to the bit.
  */
 export function compile(program: Program, ports: Interface, kernels: Kernels): Compiled {
   const { inputs, state, newState, outputs } = ports;
   const values = [...program.values];
   const calls = simplified(program.calls, [...newState, ...outputs], kernels);
   const makers = makersOf(calls);
-  const lastUse = lastUses(calls);
+  const uses = usesOf(calls);
   const places = new Map<number, Place>();
   let bindings = arena + 1;
   const bind = (value: number): number => {
@@ -48,7 +47,7 @@ export function compile(program: Program, ports: Interface, kernels: Kernels): C
   // Whether `value` can be written over `old`: nobody reads `old` after that, nor while its maker writes, unless in place.
   const mayReplace = (old: number, value: number): boolean => {
     const made = makers.get(value)!;
-    const last = lastUse.get(old) ?? -1;
+    const last = uses.get(old)?.at(-1) ?? -1;
     if (last !== made) return last < made;
     const call = calls[made]!;
     const inPlace = inPlaceInputs(
@@ -83,9 +82,10 @@ export function compile(program: Program, ports: Interface, kernels: Kernels): C
     fixed.push(values[value]!);
     bind(value);
   }
-  const plan = planMemory(calls, values, places);
+  const schedule = kernels.lanes > 1 ? inLanes(calls, dependenciesOf(calls, places), kernels.lanes) : inSequence(calls);
+  const plan = planMemory(schedule, values, places);
   return {
-    ...encode(calls, plan.places, (kernel) => kernels.kernelNumber(kernel)),
+    ...encode(schedule, plan.places, (kernel) => kernels.kernelNumber(kernel)),
     arenaBytes: plan.arenaBytes,
     moving: Int32Array.from(moving),
     fixed,

@@ -1,12 +1,21 @@
 import { alignment, type Place } from './memory-plan.js';
-import type { Call } from './recorder.js';
+import type { Schedule } from './order.js';
 
-/** Calls as native/runtime/plan.h reads them. */
+/** What native/runtime/plan.h reads. */
+export interface EncodedPlan {
+  readonly calls: Int32Array;
+  readonly attrs: Float64Array;
+  /** Which calls may run side by side. */
+  readonly turns: Int32Array;
+  /** Bindings of inputs and outputs: tensors that are others in every run. */
+  readonly moving: Int32Array;
+}
+
 export function encode(
-  calls: readonly Call[],
+  { calls, turns }: Schedule,
   places: ReadonlyMap<number, Place>,
   kernelNumber: (kernel: string) => number,
-): { calls: Int32Array; attrs: Float64Array } {
+): Omit<EncodedPlan, 'moving'> {
   const numbers: number[] = [];
   for (const { kernel, precision, inputs, outputs, attrs } of calls) {
     numbers.push(kernelNumber(kernel), precision, inputs.length, outputs.length, attrs.length);
@@ -15,5 +24,9 @@ export function encode(
       numbers.push(binding, offset / alignment, dtype, dims.length, ...dims);
     }
   }
-  return { calls: Int32Array.from(numbers), attrs: Float64Array.from(calls.flatMap(({ attrs }) => attrs)) };
+  return {
+    calls: Int32Array.from(numbers),
+    attrs: Float64Array.from(calls.flatMap(({ attrs }) => attrs)),
+    turns: Int32Array.from(turns.flatMap(({ lane, after }) => [lane, after.length, ...after])),
+  };
 }

@@ -5,6 +5,8 @@ import type { Call } from './recorder.js';
 
 /** The kernels of the device that is to run a program. */
 export interface Kernels {
+  /** How many calls the device runs at the same time. */
+  readonly lanes: number;
   has(kernel: string): boolean;
   /** The native number. */
   kernelNumber(kernel: string): number;
