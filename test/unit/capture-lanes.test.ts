@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { withEarlyUpdates } from '../../ts/backend/capture/early-updates.js';
 import { dependenciesOf } from '../../ts/backend/capture/hazards.js';
 import { arena, planMemory, type Place } from '../../ts/backend/capture/memory-plan.js';
 import { inLanes, inSequence, type Schedule } from '../../ts/backend/capture/order.js';
@@ -81,6 +82,40 @@ describe('lanes', () => {
       ...[true, false, false, false, true],
     ]);
   });
+});
+
+test('updates begin when their gradients are there, a few tensors at a time', () => {
+  const n = 10;
+  const list = (first: number) => Array.from({ length: n }, (_, i) => first + i);
+  // Gradients come last tensor first; that of tensor 4 has a second term, which comes last.
+  const gradients = [
+    ...list(200)
+      .reverse()
+      .map((gradient) => call('Conv2DBackpropFilter', [0, 1], [gradient])),
+    call('Conv2DBackpropFilter', [0, 2], [300]),
+  ];
+  const update: Call = {
+    ...call(
+      'AdamUpdate',
+      [99, ...list(100), ...list(200), ...list(400), ...list(500), 300],
+      [...list(600), ...list(700), ...list(800)],
+    ),
+    attrs: [4],
+  };
+  const [first, second] = withEarlyUpdates([...gradients, update]).slice(gradients.length) as [Call, Call];
+  const values = (operands: Call['inputs']) => operands.map(({ value }) => value);
+  const some = (tensors: number[], lists: number[]) => lists.flatMap((from) => tensors.map((tensor) => from + tensor));
+  const [early, late] = [
+    [9, 8, 7, 6, 5, 3, 2, 1],
+    [0, 4],
+  ];
+  expect(values(first.inputs)).toEqual([99, ...some(early!, [100, 200, 400, 500])]);
+  expect(values(first.outputs)).toEqual(some(early!, [600, 700, 800]));
+  expect(first.attrs).toEqual([]);
+  expect(values(second.inputs)).toEqual([99, ...some(late!, [100, 200, 400, 500]), 300]);
+  expect(values(second.outputs)).toEqual(some(late!, [600, 700, 800]));
+  expect(second.attrs).toEqual([1]);
+  expect(withEarlyUpdates([call('AdamUpdate', [0, 1, 2, 3, 4], [5, 6, 7])])).toHaveLength(1);
 });
 
 /** A program that reads and writes values at random, some of them where others lay. */

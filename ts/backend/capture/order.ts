@@ -26,7 +26,7 @@ export const inSequence = (calls: readonly Call[]): Schedule => ({
 /**
  * Puts calls into lanes that run side by side, by list scheduling: of the calls that can begin first, the one with
  * the longest way to the end comes next (Graham 1969; Hu 1961), in the lane of what it waited for longest, if that
- * is free. How long a call takes is not known; those of many operands have many kernels.
+ * is free.
  * @param dependencies positions of the calls that each call must come after; all of them are earlier
  */
 export function inLanes(calls: readonly Call[], dependencies: readonly (readonly number[])[], lanes: number): Schedule {
@@ -77,9 +77,13 @@ class Pasts {
   }
 }
 
+/** How long a call takes is not known; those of many operands have many kernels, but for updates, which have one. */
+const costOf = ({ kernel, inputs, outputs }: Call): number =>
+  kernel === 'AdamUpdate' ? 4 : inputs.length + outputs.length;
+
 /** @returns the calls in the order in which they are to begin, and the lane of each */
 function planned(calls: readonly Call[], dependencies: readonly (readonly number[])[], lanes: number) {
-  const cost = calls.map(({ inputs, outputs }) => inputs.length + outputs.length);
+  const cost = calls.map(costOf);
   const successors: number[][] = calls.map(() => []);
   dependencies.forEach((needed, call) => needed.forEach((other) => successors[other]!.push(call)));
   const toEnd = new Float64Array(calls.length);

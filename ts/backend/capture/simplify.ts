@@ -1,4 +1,5 @@
 import { withoutDeadCode } from './dead-code.js';
+import { withEarlyUpdates } from './early-updates.js';
 import { chainKernel, withChains } from './elementwise-chains.js';
 import { withGradientSums } from './gradient-sums.js';
 import type { Call } from './recorder.js';
@@ -13,10 +14,11 @@ export interface Kernels {
 }
 
 /**
- * Calls that give the same, to the bit, in fewer calls.
+ * Calls that give the same, to the bit, and suit the device better: fewer, or such that fewer wait.
  * @param wanted values that are read after the last call
  */
-export function simplified(calls: readonly Call[], wanted: readonly number[], kernels: Pick<Kernels, 'has'>): Call[] {
+export function simplified(calls: readonly Call[], wanted: readonly number[], kernels: Kernels): Call[] {
   const needed = withGradientSums(withoutDeadCode(calls, wanted), wanted);
-  return kernels.has(chainKernel) ? withChains(needed, wanted) : needed;
+  const chained = kernels.has(chainKernel) ? withChains(needed, wanted) : needed;
+  return kernels.lanes > 1 ? withEarlyUpdates(chained) : chained;
 }
