@@ -46,7 +46,7 @@ export function summarySections(found: Found, shown?: readonly string[]): Sectio
     name,
     ...figures.map((figure) => {
       const { mean, low, high } = figureIn(own, figure);
-      return `${mean.toFixed(3)} [${low.toFixed(3)}, ${high.toFixed(3)}]`;
+      return `${mean.toFixed(3)}\n[${low.toFixed(3)}, ${high.toFixed(3)}]`;
     }),
   ];
   const heldOut = arms.flatMap((arm) => (arm.holdout ? [{ ...arm, holdout: arm.holdout }] : []));
@@ -64,8 +64,9 @@ export function summarySections(found: Found, shown?: readonly string[]): Sectio
         })),
       }),
     );
+  const words = [...verdicts, ...(arms.length > 1 ? [howToRead] : []), ...notes];
   return [
-    { title: 'Verdict', html: htmlText([...verdicts, ...(arms.length > 1 ? [howToRead] : []), ...notes]) },
+    ...(words.length > 0 ? [{ title: 'Verdict', html: htmlText(words) }] : []),
     {
       title: `Figures of ${repeats} x ${folds}-fold cross-validation`,
       html: htmlGrid(head, arms.map(row)),

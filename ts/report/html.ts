@@ -15,7 +15,7 @@ img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: 0.2rem 1rem 0.2rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
 th { font-weight: 500; color: var(--soft); white-space: nowrap; } td { overflow-wrap: anywhere; }
-.grid td { white-space: nowrap; font-variant-numeric: tabular-nums; }`;
+.grid td { white-space: pre; font-variant-numeric: tabular-nums; } .grid tr:first-child th { white-space: normal; vertical-align: bottom; }`;
 
 /** A page that needs no other file: follows the reader's light or dark theme, and narrow screens. */
 export function htmlPage(title: string, sections: readonly Section[]): string {
@@ -39,7 +39,7 @@ export function htmlTable(rows: readonly (readonly [name: string, value: string]
   return `<div class="wide"><table>${lines.join('\n')}</table></div>`;
 }
 
-/** A table with a head; the first column names the rows. */
+/** A table with a head; the first column names the rows. Cells may have lines. */
 export function htmlGrid(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const cells = (tag: string, texts: readonly string[]) => texts.map((text) => `<${tag}>${escapeXml(text)}</${tag}>`);
   const lines = rows.map(
