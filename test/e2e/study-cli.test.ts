@@ -26,8 +26,8 @@ test('compares all arms and writes a table and a page that needs no other file',
   expect(text).toMatch(/^unfiltered, Disgust: Of 3 treatments \d have? a higher Disgust precision than the baseline/);
   const { page, table, json } = await written(whole);
   const rows = table.trim().split('\n');
-  // Seven figures of four arms, of which one is compared with two others.
-  expect(rows.length).toBe(1 + 7 * 5);
+  // Eight figures of four arms, of which one is compared with two others.
+  expect(rows.length).toBe(1 + 8 * 5);
   expect(rows[1]).toMatch(/^unfiltered,Disgust,baseline,0,Disgust precision,[\d.]+,-?[\d.]+,[\d.]+,,/);
   expect(table).toContain('\nunfiltered,Disgust,cyclegan i0.5 +4 on oversampling,');
   const { groups, missing } = JSON.parse(json) as {

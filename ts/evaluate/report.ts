@@ -11,6 +11,7 @@ export function tableFigures(target: string): FigureName[] {
   return [
     { measure: 'precision', of: target },
     { measure: 'recall', of: target },
+    { measure: 'f1', of: target },
     { measure: 'auc', of: target },
     { measure: 'precision', of: meanOf },
     { measure: 'f1', of: meanOf },

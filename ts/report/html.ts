@@ -9,8 +9,8 @@ export interface Section {
 const style = `
 :root { color-scheme: light dark; --ink: #1c1c1e; --paper: #fff; --line: #d8d8dc; --soft: #6b6b70; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8e8ea; --paper: #17181a; --line: #38393d; --soft: #9a9aa0; } }
-body { margin: 0 auto; max-width: 64rem; padding: 1.5rem; font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
-h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
+body { margin: 0 auto; max-width: 74rem; padding: 1.5rem; font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); }
+p { max-width: 64rem; } h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 img { max-width: 100%; height: auto; background: #fff; border-radius: 4px; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; } th, td { text-align: left; padding: 0.2rem 1rem 0.2rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
