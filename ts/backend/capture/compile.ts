@@ -1,4 +1,5 @@
 import { dtypes } from '../dtypes.js';
+import { makersOf } from './dead-code.js';
 import { encode, type EncodedPlan } from './encode.js';
 import { dependenciesOf } from './hazards.js';
 import { inPlaceInputs } from './in-place.js';
@@ -90,15 +91,6 @@ export function compile(program: Program, ports: Interface, kernels: Kernels): C
     moving: Int32Array.from(moving),
     fixed,
   };
-}
-
-/** The first call that writes each value, by its position. */
-function makersOf(calls: readonly Call[]): Map<number, number> {
-  const makers = new Map<number, number>();
-  calls.forEach((call, at) => {
-    for (const { value } of call.outputs) if (!makers.has(value)) makers.set(value, at);
-  });
-  return makers;
 }
 
 /** The call that copies one value's bytes into another's place: as bool, whose elements are bytes. */

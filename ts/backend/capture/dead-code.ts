@@ -19,3 +19,12 @@ export function readsOf(calls: readonly Call[], wanted: Iterable<number>): Map<n
     reads.set(value, (reads.get(value) ?? 0) + 1);
   return reads;
 }
+
+/** The first call that writes each value, by its position. */
+export function makersOf(calls: readonly Call[]): Map<number, number> {
+  const makers = new Map<number, number>();
+  calls.forEach((call, at) => {
+    for (const { value } of call.outputs) if (!makers.has(value)) makers.set(value, at);
+  });
+  return makers;
+}

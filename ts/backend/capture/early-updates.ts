@@ -1,3 +1,4 @@
+import { makersOf } from './dead-code.js';
 import type { Call } from './recorder.js';
 
 /** Tensors of one call: few enough that it begins soon, and enough to keep a GPU busy. */
@@ -8,13 +9,12 @@ const together = 8;
  * some weights while it still computes gradients of others. The bits stay the same.
  */
 export function withEarlyUpdates(calls: readonly Call[]): Call[] {
-  const made = new Map<number, number>();
-  calls.forEach(({ outputs }, at) => outputs.forEach(({ value }) => made.set(value, at)));
+  const makers = makersOf(calls);
   return calls.flatMap((call) => {
     const n = call.outputs.length / 3;
     if (call.kernel !== 'AdamUpdate' || n <= together) return [call];
     const whenReady = (tensor: number): number =>
-      Math.max(...gradientOf(call, tensor).map(({ value }) => made.get(value) ?? -1));
+      Math.max(...gradientOf(call, tensor).map(({ value }) => makers.get(value) ?? -1));
     const order = Array.from({ length: n }, (_, tensor) => tensor).sort((a, b) => whenReady(a) - whenReady(b) || a - b);
     return Array.from({ length: Math.ceil(n / together) }, (_, part) =>
       updateOf(call, order.slice(part * together, (part + 1) * together)),
