@@ -3,8 +3,10 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import type { FaceSet } from '../../ts/data/faces.js';
 import type { ComparedFigure } from '../../ts/evaluate/summary.js';
 import { matches } from '../../ts/study/config.js';
+import { estimateStudy } from '../../ts/study/estimate.js';
 import { TaskGraph, type TaskNode } from '../../ts/study/graph.js';
 import { headlineOf } from '../../ts/study/headline.js';
 import { expandStudy, type ExpandedStudy } from '../../ts/study/matrix.js';
@@ -193,12 +195,37 @@ describe('the store', () => {
     await writeFile(join(one, 'file'), 'one');
     await writeFile(join(other, 'file'), 'other');
     expect(store.has(id)).toBe(false);
-    await store.publish(one, { id, task, seconds: 1, value: 'one' });
-    await store.publish(other, { id, task, seconds: 2, value: 'other' });
+    await store.publish(one, { id, task, seconds: 1, share: 1, value: 'one' });
+    await store.publish(other, { id, task, seconds: 2, share: 1, value: 'other' });
     expect((await store.read(id)).value).toBe('one');
     expect((await readdir(store.resultFolder(id))).sort()).toEqual(['file', 'result.json']);
     expect(await readdir(join(store.folder, 'results'))).toEqual([id]);
     await expect(store.read('b'.repeat(64))).rejects.toThrow(/Cannot read the result /);
+  });
+
+  test('tells from what tasks took how long the others take of the whole machine', async () => {
+    const store = await Store.open(join(folder, 'times'));
+    const expanded = expand();
+    const fits = expanded.graph.ofKind('fit');
+    const left = new Set(fits.slice(3));
+    // Two at a time, and one of them beside other work.
+    const times = new Map(fits.slice(0, 3).map((node, i) => [node, [90, 4000, 110][i]!]));
+    for (const node of expanded.graph.nodes) {
+      if (left.has(node)) continue;
+      const { id, task } = node;
+      await store.publish(await store.scratch(id), {
+        id,
+        task,
+        seconds: times.get(node) ?? 1,
+        share: 0.5,
+        value: null,
+      });
+    }
+    const plan = { ...expanded, roots: new Map(), faces: {} as FaceSet, out: store.folder };
+    const estimates = await estimateStudy(plan, store);
+    expect(estimates.filter(({ seconds }) => seconds !== 0)).toEqual([
+      { kind: 'fit', tasks: fits.length, done: 3, seconds: (fits.length - 3) * 55 },
+    ]);
   });
 
   test('hands unfinished work to whoever asks last, and leaves the one before without', async () => {

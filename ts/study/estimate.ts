@@ -15,7 +15,7 @@ export interface TimeEstimate {
   readonly tasks: number;
   /** Whose results are there. */
   readonly done: number;
-  /** For the others; undefined where it was not measured. */
+  /** For the others, by the whole machine; undefined where it was not measured. */
   readonly seconds: number | undefined;
 }
 
@@ -54,12 +54,22 @@ async function secondsOf(
 ): Promise<number | undefined> {
   if (kind === 'train') return trainingSeconds(left, plan, onMeasure);
   if (done.length > 0) {
-    const took = await Promise.all(done.map(async ({ id }) => (await store!.read(id)).seconds));
-    return (left.length * took.reduce((a, b) => a + b, 0)) / took.length;
+    return left.length * (await usualSeconds(done, store!));
   }
   if (kind !== 'fit') return undefined;
   onMeasure?.('the classifier');
   return left.length * (await fitSeconds(plan));
+}
+
+/** What most of such tasks would take of the whole machine; some may have shared it with other work. */
+async function usualSeconds(done: readonly TaskNode[], store: Store): Promise<number> {
+  const took = await Promise.all(
+    done.map(async ({ id }) => {
+      const { seconds, share } = await store.read(id);
+      return seconds * share;
+    }),
+  );
+  return took.sort((a, b) => a - b)[took.length >> 1]!;
 }
 
 /** Of one fit, from random weights on the data as they come. */

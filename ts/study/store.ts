@@ -15,6 +15,8 @@ export interface TaskResult {
   readonly id: string;
   readonly task: Task;
   readonly seconds: number;
+  /** Of the machine's cores, the part that it had. */
+  readonly share: number;
   /** What the task's kind gives: see {@link ./tasks/values.ts}. */
   readonly value: unknown;
 }

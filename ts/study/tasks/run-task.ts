@@ -1,4 +1,6 @@
 import { rm } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { threadsFromEnvironment } from '../../backend/threads.js';
 import type { Store } from '../store.js';
 import { taskId, type Task } from '../task.js';
 import type { TaskContext } from './context.js';
@@ -24,7 +26,9 @@ export async function runTask(
   try {
     const value = await work(task, { store, id, scratch, signal, onProgress });
     signal.throwIfAborted();
-    await store.publish(scratch, { id, task, seconds: (performance.now() - start) / 1000, value });
+    const seconds = (performance.now() - start) / 1000;
+    const share = Math.min(1, threadsFromEnvironment() / availableParallelism());
+    await store.publish(scratch, { id, task, seconds, share, value });
   } catch (error) {
     await rm(scratch, { recursive: true, force: true });
     throw error;
