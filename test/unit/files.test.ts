@@ -1,9 +1,12 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeFolder, writeAtomic } from '../../ts/base/files.js';
+import { claimFolder } from '../../ts/base/folder-claim.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -36,4 +39,33 @@ test('writes a file whole, in the place of another, or leaves nothing', async ()
   const before = await readdir(folder);
   await expect(writeAtomic(join(folder, 'missing/out.txt'), 'x')).rejects.toThrow(/Cannot write .*missing.*ENOENT/);
   expect(await readdir(folder)).toEqual(before);
+});
+
+test('a folder is claimed by one process, by whatever name, until that ends or is killed', async () => {
+  const [path, link, other] = ['claimed', 'link', 'other'].map((name) => join(folder, name)) as [
+    string,
+    string,
+    string,
+  ];
+  await mkdir(path);
+  await mkdir(other);
+  await symlink(path, link);
+  const claim = `import(process.argv[1]).then(({ claimFolder }) => claimFolder(process.argv[2], 'works'))
+    .then(() => { console.log('claimed'); setInterval(() => undefined, 1000); })`;
+  const module = new URL('../../ts/base/folder-claim.ts', import.meta.url).href;
+  const child = spawn(process.execPath, ['--import', 'tsx', '-e', claim, module, path], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  expect(String((await once(child.stdout, 'data'))[0])).toBe('claimed\n');
+  for (const name of [path, link])
+    await expect(claimFolder(name, 'works')).rejects.toThrow(
+      `${name} is in use: process ${child.pid} works. Wait until it ends, or stop it (kill -INT ${child.pid}).`,
+    );
+  await (await claimFolder(other, 'works')).release();
+  child.kill('SIGKILL');
+  await once(child, 'exit');
+  const own = await claimFolder(path, 'works');
+  await expect(claimFolder(link, 'works')).rejects.toThrow(`process ${process.pid} works`);
+  await own.release();
+  await (await claimFolder(path, 'works')).release();
 });

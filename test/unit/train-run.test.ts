@@ -208,6 +208,27 @@ describe('a run that is stopped', () => {
     expect((await readMetrics(join(run, 'metrics.jsonl'))).map(({ step }) => step)).toEqual([4, 8]);
   });
 
+  test('not while it is being trained, which nothing disturbs', async () => {
+    const run = await halfRun();
+    const refused: unknown[] = [];
+    const onStep = async (step: number) => {
+      if (step === 14) await trainCycleGan(config, { resume: run }).catch((error: unknown) => refused.push(error));
+    };
+    const attempts: Promise<void>[] = [];
+    const result = await trainCycleGan(
+      { ...config, maxSteps: 24 },
+      { resume: run, onStep: (step) => void attempts.push(onStep(step)) },
+    );
+    await Promise.all(attempts);
+    expect(refused).toEqual([
+      new UserError(
+        `${run} is in use: process ${process.pid} trains in it. Wait until it ends, or stop it (kill -INT ${process.pid}).`,
+      ),
+    ]);
+    expect(result.step).toBe(24);
+    expect((await readMetrics(join(run, 'metrics.jsonl'))).map(({ step }) => step)).toEqual([4, 8, 12, 16, 20, 24]);
+  });
+
   test('does not take losses that it cannot read for none', async () => {
     const run = await halfRun();
     const metrics = join(run, 'metrics.jsonl');

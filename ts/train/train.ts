@@ -2,6 +2,7 @@ import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { UserError } from '../base/errors.js';
 import { writeAtomic } from '../base/files.js';
+import { claimFolder, type FolderClaim } from '../base/folder-claim.js';
 import type { FaceSet } from '../data/faces.js';
 import { downloadParams } from '../models/host-params.js';
 import { exportOnnx } from '../onnx/export.js';
@@ -85,21 +86,30 @@ export async function trainCycleGan(config: TrainConfig, options: TrainOptions =
   const point = options.resume === undefined ? undefined : resumePoint(options.resume);
   const begun = point && (await readRunConfig(point.run));
   if (begun) resumeConfig(begun, config);
-  const setup = await setUp(config, options, options.faces);
+  let claim = point && (await claimRun(point.run));
   try {
-    const { engine } = setup.config;
-    if (begun && begun.engine !== engine)
-      options.onWarning?.(
-        `The run was begun on the engine ${begun.engine}. On ${engine} its numbers differ by rounding ` +
-          'from those that it would have had.',
-      );
-    const run = await Run.open(setup.config, options, setup.trainer, point);
-    run.announce(setup.skipped);
-    return await run.train();
+    const setup = await setUp(config, options, options.faces);
+    try {
+      const { engine } = setup.config;
+      if (begun && begun.engine !== engine)
+        options.onWarning?.(
+          `The run was begun on the engine ${begun.engine}. On ${engine} its numbers differ by rounding ` +
+            'from those that it would have had.',
+        );
+      const run = await Run.open(setup.config, options, setup.trainer, point);
+      claim ??= await claimRun(run.folder);
+      run.announce(setup.skipped);
+      return await run.train();
+    } finally {
+      setup.dispose();
+    }
   } finally {
-    setup.dispose();
+    await claim?.release();
   }
 }
+
+/** So that nobody resumes a run that is being trained. @throws UserError where another process trains it */
+const claimRun = (run: string): Promise<FolderClaim> => claimFolder(run, 'trains in it');
 
 /** One sitting of a run. */
 class Run {
@@ -111,7 +121,7 @@ class Run {
     private readonly config: TrainConfig,
     private readonly options: TrainOptions,
     private readonly trainer: Trainer,
-    private readonly folder: string,
+    readonly folder: string,
     /** Training time of earlier sittings. */
     private readonly secondsBefore: number,
   ) {
