@@ -1,5 +1,27 @@
-import { CommanderError, type Command } from 'commander';
+import { Command, CommanderError, type Option } from 'commander';
 import { UserError } from '../base/errors.js';
+
+export interface CommandTexts {
+  readonly description: string;
+  /** Stands below the options. */
+  readonly examples: string;
+  /** Of --help itself. */
+  readonly help?: string;
+}
+
+/** A command that takes options and nothing else. */
+export function makeCommand(
+  name: string,
+  { description, examples, help = 'show this help' }: CommandTexts,
+  options: readonly Option[],
+): Command {
+  const command = new Command(name)
+    .description(description)
+    .helpOption('-h, --help', help)
+    .addHelpText('after', examples);
+  for (const option of options) command.addOption(option);
+  return command;
+}
 
 /**
  * Parses a command line.

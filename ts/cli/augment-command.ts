@@ -1,7 +1,6 @@
-import { Command } from 'commander';
 import { augment, type AugmentOptions, type AugmentResult } from '../augment/augment.js';
 import { augmentDefaults, augmentOptions, augmentOptionsOf } from '../augment/options.js';
-import { parseArguments } from './arguments.js';
+import { makeCommand, parseArguments } from './arguments.js';
 import { interruptible, nothingWritten } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
 import { progressBar, progressBars, say, type Progress } from './progress.js';
@@ -23,22 +22,13 @@ Examples:
   npm run augment -- --onnx gen.onnx --n 20 --seed 2 --provider cpu
   npm run augment -- --onnx runs/latest/gen_ab.onnx --n 500 --select discriminator,density    the best 500 of 2,000`;
 
-function makeCommand(): Command {
-  const command = new Command('augment')
-    .description(description)
-    .helpOption('-h, --help', 'show this help')
-    .addHelpText('after', examples);
-  for (const option of optionFlags(augmentOptions, augmentDefaults)) command.addOption(option);
-  return command;
-}
-
 /**
  * `npm run augment`.
  * @param args the command line's
  * @throws UserError for what the user got wrong
  */
 export async function augmentCommand(args: readonly string[]): Promise<void> {
-  const command = makeCommand();
+  const command = makeCommand('augment', { description, examples }, optionFlags(augmentOptions, augmentDefaults));
   if (!parseArguments(command, args)) return;
   const options = augmentOptionsOf(settingsOf(augmentOptions, command.opts()));
   await interruptible(

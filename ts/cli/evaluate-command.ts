@@ -1,4 +1,3 @@
-import { Command } from 'commander';
 import { evaluate, type Evaluation, type EvaluateResult, type Stopped } from '../evaluate/evaluate.js';
 import { describeFigure } from '../evaluate/figures.js';
 import {
@@ -11,7 +10,7 @@ import {
 import { tableFigures } from '../evaluate/report.js';
 import { figureIn } from '../evaluate/summary.js';
 import { howToRead } from '../evaluate/verdict.js';
-import { parseArguments } from './arguments.js';
+import { makeCommand, parseArguments } from './arguments.js';
 import { interruptible } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
 import { progressBar, say, showReading, type Progress } from './progress.js';
@@ -33,19 +32,12 @@ Examples:
   npm run evaluate -- --data fer2013.csv.gz --onnx gen.onnx --strict        trains the generator 30 times
   npm run evaluate -- --data my-faces --class disgust --holdout 0 --arms oversampling,flips-and-shifts+class-weights`;
 
-function makeCommand(): Command {
-  const command = new Command('evaluate')
-    .description(description)
-    .helpOption('-h, --help', 'show this help')
-    .addHelpText('after', examples);
-  for (const [group, options] of Object.entries(evaluateOptionGroups))
-    for (const option of optionFlags(options, evaluateDefaults, group)) command.addOption(option);
-  return command;
-}
-
 /** `npm run evaluate`. @throws UserError on one line */
 export async function evaluateCommand(args: readonly string[]): Promise<void> {
-  const command = makeCommand();
+  const options = Object.entries(evaluateOptionGroups).flatMap(([group, members]) =>
+    optionFlags(members, evaluateDefaults, group),
+  );
+  const command = makeCommand('evaluate', { description, examples }, options);
   if (!parseArguments(command, args)) return;
   const config = resolveEvaluate(settingsOf(evaluateOptions, command.opts()));
   report(await run(config), config);

@@ -1,9 +1,8 @@
-import { Command } from 'commander';
 import { checkSettings } from '../base/options.js';
 import { resumePoint } from '../train/checkpoint.js';
 import { exportDefaults, exportGenerator, exportOptions } from '../train/export-generator.js';
 import { resumeFolder } from '../train/run-folder.js';
-import { parseArguments } from './arguments.js';
+import { makeCommand, parseArguments } from './arguments.js';
 import { optionFlags, settingsOf } from './option-flags.js';
 import { count, shownPath } from './text.js';
 
@@ -13,22 +12,20 @@ Examples:
   npm run export -- --run runs/20260131-235959-neutral-to-disgust/checkpoints/step-000500 --out early.onnx
   npm run export -- --run latest --direction ba --out back.onnx`;
 
-function makeCommand(): Command {
-  const command = new Command('export')
-    .description("Writes a generator of a run as ONNX, from the run's newest checkpoint or one that is named.")
-    .helpOption('-h, --help', 'show this help')
-    .addHelpText('after', examples);
-  for (const option of optionFlags(exportOptions, exportDefaults)) command.addOption(option);
-  return command;
-}
-
 /**
  * `npm run export`.
  * @param args the command line's
  * @throws UserError for what the user got wrong
  */
 export async function exportCommand(args: readonly string[]): Promise<void> {
-  const command = makeCommand();
+  const command = makeCommand(
+    'export',
+    {
+      description: "Writes a generator of a run as ONNX, from the run's newest checkpoint or one that is named.",
+      examples,
+    },
+    optionFlags(exportOptions, exportDefaults),
+  );
   if (!parseArguments(command, args)) return;
   const settings = { ...exportDefaults, ...settingsOf(exportOptions, command.opts()) };
   const { run, runs, ...options } = checkSettings(exportOptions, settings);

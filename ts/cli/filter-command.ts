@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Option } from 'commander';
 import { filterFaces, type FilterResult } from '../filter/filter.js';
 import {
   criterionOptions,
@@ -10,7 +10,7 @@ import {
   type FilterPreset,
 } from '../filter/options.js';
 import { worstPairs } from '../filter/summary.js';
-import { parseArguments } from './arguments.js';
+import { makeCommand, parseArguments } from './arguments.js';
 import { interruptible, nothingWritten } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
 import { progressBars, say, showReading } from './progress.js';
@@ -34,18 +34,15 @@ Examples:
 Then:
   npm run train:native -- --data filtered/<time>/faces.csv.gz --from Neutral --to Disgust`;
 
-function makeCommand(): Command {
-  const command = new Command('filter')
-    .description(description)
-    .helpOption('-h, --help', 'show this help')
-    .addOption(new Option('--preset <name>', 'filters by name; see below').choices(Object.keys(filterPresets)))
-    .addHelpText('after', examples);
+function filterFlags(): Option[] {
   const isCriterion = ([name]: [string, unknown]) => Object.hasOwn(criterionOptions, name);
   const entries = Object.entries(filterOptions);
   const others = Object.fromEntries(entries.filter((entry) => !isCriterion(entry)));
-  for (const option of optionFlags(criterionOptions, filterDefaults, 'Filters')) command.addOption(option);
-  for (const option of optionFlags(others, filterDefaults)) command.addOption(option);
-  return command;
+  return [
+    new Option('--preset <name>', 'filters by name; see below').choices(Object.keys(filterPresets)),
+    ...optionFlags(criterionOptions, filterDefaults, 'Filters'),
+    ...optionFlags(others, filterDefaults),
+  ];
 }
 
 /**
@@ -54,7 +51,7 @@ function makeCommand(): Command {
  * @throws UserError for what the user got wrong
  */
 export async function filterCommand(args: readonly string[]): Promise<void> {
-  const command = makeCommand();
+  const command = makeCommand('filter', { description, examples }, filterFlags());
   if (!parseArguments(command, args)) return;
   const { preset, ...settings } = command.opts<{ preset?: FilterPreset }>();
   const config = resolveFilter(settingsOf(filterOptions, settings), preset);

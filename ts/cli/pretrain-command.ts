@@ -1,10 +1,10 @@
-import { Command, Option } from 'commander';
+import { Option } from 'commander';
 import { UserError } from '../base/errors.js';
 import { flagOf } from '../base/options.js';
 import { evaluatePretrained } from '../pretrain/evaluate.js';
 import { pretrainDefaults, pretrainOptions, resolvePretrain, type PretrainConfig } from '../pretrain/options.js';
 import { pretrain, type PretrainResult } from '../pretrain/pretrain.js';
-import { parseArguments } from './arguments.js';
+import { makeCommand, parseArguments } from './arguments.js';
 import { interruptible, nothingWritten } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
 import { progressBar, say, showReading, type Progress } from './progress.js';
@@ -22,19 +22,19 @@ An option that may be left open takes the word none, e.g. --holdout none.`;
 /** What --evaluate goes by; other options would change nothing. */
 const evaluateOptions: readonly string[] = ['data', 'ferplus', 'skipBad', 'holdout', 'seed', 'engine'];
 
-function makeCommand(): Command {
-  const command = new Command('pretrain')
-    .description('Trains a VGG19-shaped network to tell expressions: the feature network of perceptual losses.')
-    .helpOption('-h, --help', 'show this help')
-    .addOption(new Option('--evaluate <file>', 'train nothing: measure this file on the images held out'))
-    .addHelpText('after', examples);
-  for (const option of optionFlags(pretrainOptions, pretrainDefaults)) command.addOption(option);
-  return command;
-}
-
 /** `npm run pretrain`. @throws UserError on one line */
 export async function pretrainCommand(args: readonly string[]): Promise<void> {
-  const command = makeCommand();
+  const command = makeCommand(
+    'pretrain',
+    {
+      description: 'Trains a VGG19-shaped network to tell expressions: the feature network of perceptual losses.',
+      examples,
+    },
+    [
+      new Option('--evaluate <file>', 'train nothing: measure this file on the images held out'),
+      ...optionFlags(pretrainOptions, pretrainDefaults),
+    ],
+  );
   if (!parseArguments(command, args)) return;
   const { evaluate, ...settings } = command.opts<{ evaluate?: string }>();
   const config = resolvePretrain(settingsOf(pretrainOptions, settings));

@@ -1,9 +1,8 @@
-import { Command } from 'commander';
 import type { CopyFigures } from '../quality/copies.js';
 import { qualityDefaults, qualityOptions, resolveQuality, type QualityConfig } from '../quality/options.js';
 import { measureQuality, type ClassQuality, type QualityResult } from '../quality/quality.js';
 import type { SetFigures } from '../quality/sets.js';
-import { parseArguments } from './arguments.js';
+import { makeCommand, parseArguments } from './arguments.js';
 import { interruptible } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
 import { progressBars, say, showReading } from './progress.js';
@@ -21,22 +20,13 @@ Examples:
   npm run quality -- --generated more-disgust --real fer2013.csv.gz --embedding googlenet.onnx \\
     --embedding-output pool5 --embedding-input caffe`;
 
-function makeCommand(): Command {
-  const command = new Command('quality')
-    .description(description)
-    .helpOption('-h, --help', 'show this help')
-    .addHelpText('after', examples);
-  for (const option of optionFlags(qualityOptions, qualityDefaults)) command.addOption(option);
-  return command;
-}
-
 /**
  * `npm run quality`.
  * @param args the command line's
  * @throws UserError for what the user got wrong
  */
 export async function qualityCommand(args: readonly string[]): Promise<void> {
-  const command = makeCommand();
+  const command = makeCommand('quality', { description, examples }, optionFlags(qualityOptions, qualityDefaults));
   if (!parseArguments(command, args)) return;
   const config = resolveQuality(settingsOf(qualityOptions, command.opts()));
   const result = await interruptible(

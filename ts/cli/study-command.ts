@@ -1,10 +1,9 @@
-import { Command } from 'commander';
 import { resolveStudy, studyDefaults, studyOptions, type StudyConfig } from '../study/config.js';
 import { estimateStudy, type TimeEstimate } from '../study/estimate.js';
 import { headlineOf } from '../study/headline.js';
 import { planStudy } from '../study/plan.js';
 import { runStudy, storeOf, type StudyOutcome, type StudyStopped } from '../study/study.js';
-import { parseArguments } from './arguments.js';
+import { makeCommand, parseArguments } from './arguments.js';
 import { interruptible } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
 import { once, progressBar, say, showReading, type Progress } from './progress.js';
@@ -26,22 +25,13 @@ Examples:
 and on any machine that has the folder, once or more:
   npm run worker -- --queue redis://server:6379 --store /shared/study`;
 
-function makeCommand(): Command {
-  const command = new Command('study')
-    .description(description)
-    .helpOption('-h, --help', 'show this help')
-    .addHelpText('after', examples);
-  for (const option of optionFlags(studyOptions, studyDefaults)) command.addOption(option);
-  return command;
-}
-
 /**
  * `npm run study`.
  * @param args the command line's
  * @throws UserError for what the user got wrong
  */
 export async function studyCommand(args: readonly string[]): Promise<void> {
-  const command = makeCommand();
+  const command = makeCommand('study', { description, examples }, optionFlags(studyOptions, studyDefaults));
   if (!parseArguments(command, args)) return;
   const config = resolveStudy(settingsOf(studyOptions, command.opts()));
   if (config.plan) await showPlan(config);

@@ -1,4 +1,4 @@
-import { Command, Option } from 'commander';
+import { Option, type Command } from 'commander';
 import { UserError } from '../base/errors.js';
 import { resolveConfig, resumeConfig, type TrainConfig } from '../train/config.js';
 import { dryRun, type DryRun } from '../train/dry-run.js';
@@ -7,7 +7,7 @@ import { presets, type PresetName } from '../train/presets.js';
 import { resumePoint } from '../train/checkpoint.js';
 import { readRunConfig, resumeFolder } from '../train/run-folder.js';
 import { trainCycleGan, type RunStart, type TrainResult } from '../train/train.js';
-import { parseArguments } from './arguments.js';
+import { makeCommand, parseArguments } from './arguments.js';
 import { interruptible } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
 import { progressBar, say, showReading, type Progress } from './progress.js';
@@ -30,18 +30,22 @@ interface CommandOptions {
   dryRun?: boolean;
 }
 
-function makeCommand(preset: PresetName): Command {
-  const command = new Command('train')
-    .description('Trains a CycleGAN or ECycleGAN that translates faces of one class into another.')
-    .helpOption('-h, --help', 'show this help; defaults are those of --preset')
-    .addOption(new Option('--preset <name>', `starting point: ${Object.keys(presets).join(', ')} (default: quick)`))
-    .addOption(new Option('--config <file>', "JSON file of options, e.g. another run's config.json"))
-    .addOption(new Option('--resume <run>', 'run folder to go on with, or "latest", or one of its checkpoints'))
-    .addOption(new Option('--dry-run', 'show the configuration and what it would take; write nothing'))
-    .addHelpText('after', examples);
-  for (const [group, members] of Object.entries(optionGroups))
-    for (const option of optionFlags(members, presets[preset], group)) command.addOption(option);
-  return command;
+function trainCommandFor(preset: PresetName): Command {
+  return makeCommand(
+    'train',
+    {
+      description: 'Trains a CycleGAN or ECycleGAN that translates faces of one class into another.',
+      examples,
+      help: 'show this help; defaults are those of --preset',
+    },
+    [
+      new Option('--preset <name>', `starting point: ${Object.keys(presets).join(', ')} (default: quick)`),
+      new Option('--config <file>', "JSON file of options, e.g. another run's config.json"),
+      new Option('--resume <run>', 'run folder to go on with, or "latest", or one of its checkpoints'),
+      new Option('--dry-run', 'show the configuration and what it would take; write nothing'),
+      ...Object.entries(optionGroups).flatMap(([group, members]) => optionFlags(members, presets[preset], group)),
+    ],
+  );
 }
 
 /** The preset that a command line names, for the defaults in its help. */
@@ -53,7 +57,7 @@ function presetIn(args: readonly string[]): PresetName {
 
 /** The command `train`. @throws UserError for what the user got wrong */
 export async function trainCommand(args: readonly string[]): Promise<void> {
-  const command = makeCommand(presetIn(args));
+  const command = trainCommandFor(presetIn(args));
   if (!parseArguments(command, args)) return;
   const { preset, config: file, resume, dryRun: dry, ...parsed } = command.opts<CommandOptions>();
   const settings = settingsOf(options, parsed);

@@ -1,7 +1,6 @@
-import { Command } from 'commander';
 import { checkSettings, given, number, text, folder, type Options } from '../base/options.js';
 import { runWorker } from '../study/worker.js';
-import { parseArguments } from './arguments.js';
+import { makeCommand, parseArguments } from './arguments.js';
 import { interruptible } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
 import { once, say } from './progress.js';
@@ -34,11 +33,7 @@ Example:
  * @throws UserError for what the user got wrong
  */
 export async function workerCommand(args: readonly string[]): Promise<void> {
-  const command = new Command('worker')
-    .description(description)
-    .helpOption('-h, --help', 'show this help')
-    .addHelpText('after', examples);
-  for (const option of optionFlags(workerOptions, workerDefaults)) command.addOption(option);
+  const command = makeCommand('worker', { description, examples }, optionFlags(workerOptions, workerDefaults));
   if (!parseArguments(command, args)) return;
   const settings = settingsOf(workerOptions, command.opts());
   const config = checkSettings(workerOptions, { ...workerDefaults, ...given(settings) });
