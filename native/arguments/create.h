@@ -21,6 +21,19 @@ RAREFACE_PORTABLE inline T element_of(double value) {
     return static_cast<std::uint8_t>(value != 0);
 }
 
+// body.template operator()<T>(), T an element of a dtype.
+template <class Body>
+void with_element(DType dtype, Body&& body) {
+  switch (dtype) {
+    case DType::float32:
+      return body.template operator()<float>();
+    case DType::int32:
+      return body.template operator()<std::int32_t>();
+    case DType::boolean:
+      return body.template operator()<std::uint8_t>();
+  }
+}
+
 template <class From, class To>
 RAREFACE_PORTABLE inline To convert(From x) {
   if constexpr (std::is_same_v<To, std::uint8_t>)
@@ -37,27 +50,9 @@ struct CastKernel {
   static void cast(const Call& call) {
     require_arity(call, 1, 1);
     require(call.in[0].size() == call.out[0].size(), "sizes differ");
-    switch (call.in[0].dtype) {
-      case DType::float32:
-        return from<float>(call);
-      case DType::int32:
-        return from<std::int32_t>(call);
-      case DType::boolean:
-        return from<std::uint8_t>(call);
-    }
-  }
-
- private:
-  template <class From>
-  static void from(const Call& call) {
-    switch (call.out[0].dtype) {
-      case DType::float32:
-        return Run::template run<From, float>(call);
-      case DType::int32:
-        return Run::template run<From, std::int32_t>(call);
-      case DType::boolean:
-        return Run::template run<From, std::uint8_t>(call);
-    }
+    with_element(call.in[0].dtype, [&]<class From>() {
+      with_element(call.out[0].dtype, [&]<class To>() { Run::template run<From, To>(call); });
+    });
   }
 };
 

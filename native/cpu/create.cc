@@ -7,25 +7,16 @@
 namespace rareface::cpu {
 namespace {
 
-template <class T>
-void fill_as(const Call& call, T value) {
-  T* y = static_cast<T*>(call.out[0].data);
-  for_blocks(call, call.out[0].size(), kCheapGrain,
-             [&](std::int64_t begin, std::int64_t end) { std::fill(y + begin, y + end, value); });
-}
-
 // Attributes: the value.
 void fill(const Call& call) {
   require_arity(call, 0, 1);
-  const double value = call.attr(0);
-  switch (call.out[0].dtype) {
-    case DType::float32:
-      return fill_as(call, element_of<float>(value));
-    case DType::int32:
-      return fill_as(call, element_of<std::int32_t>(value));
-    case DType::boolean:
-      return fill_as(call, element_of<std::uint8_t>(value));
-  }
+  const View& out = call.out[0];
+  with_element(out.dtype, [&]<class T>() {
+    T* y = static_cast<T*>(out.data);
+    const T value = element_of<T>(call.attr(0));
+    for_blocks(call, out.size(), kCheapGrain,
+               [&](std::int64_t begin, std::int64_t end) { std::fill(y + begin, y + end, value); });
+  });
 }
 
 // Attributes: start, step.
@@ -91,7 +82,9 @@ void one_hot(const Call& call) {
   const OneHot h(call);
   const std::int64_t depth = h.depth;
   const std::int32_t* index = call.in[0].i32();
-  const auto rows = [&]<class T>(T* y, T on, T off) {
+  with_element(call.out[0].dtype, [&]<class T>() {
+    T* y = static_cast<T*>(call.out[0].data);
+    const T on = element_of<T>(h.on), off = element_of<T>(h.off);
     for_rows(call, call.in[0].size(), depth, kCheapGrain,
              [&](std::int64_t begin, std::int64_t end) {
                for (std::int64_t r = begin; r < end; ++r) {
@@ -99,16 +92,7 @@ void one_hot(const Call& call) {
                  if (index[r] >= 0 && index[r] < depth) y[r * depth + index[r]] = on;
                }
              });
-  };
-  const auto as = [&]<class T>(T* y) { rows(y, element_of<T>(h.on), element_of<T>(h.off)); };
-  switch (call.out[0].dtype) {
-    case DType::float32:
-      return as(call.out[0].f32_out());
-    case DType::int32:
-      return as(call.out[0].i32_out());
-    case DType::boolean:
-      return as(call.out[0].u8_out());
-  }
+  });
 }
 
 }  // namespace

@@ -1,6 +1,5 @@
 // Products of stacks of matrices.
-#include "../arguments/matmul.h"
-
+#include "../arguments/matmul_kernels.h"
 #include "../runtime/reused_scratch.h"
 #include "conv_bfloat16.h"
 #include "epilogue_args.h"
@@ -97,7 +96,7 @@ struct Product : MatrixProducts {
 };
 
 // See arguments/matmul.h.
-void multiply(const Call& call, const Epilogue& epilogue) {
+void multiply_matrices(const Call& call, const Epilogue& epilogue) {
   const View &a = call.in[0], &b = call.in[1], &out = call.out[0];
   const Product p{matrix_products(call)};
   ReusedScratch scratch(*call.host);
@@ -111,26 +110,10 @@ void multiply(const Call& call, const Epilogue& epilogue) {
   }
 }
 
-// (a, b) -> a b, float32 or int32
-void batch_matmul(const Call& call) {
-  require_arity(call, 2, 1);
-  multiply(call, {});
-}
-
-// (a, b, [bias], [prelu]) -> activation(a b + bias); further attributes: see arguments/epilogue.h
-void fused_matmul(const Call& call) {
-  require(call.in_count >= 2 && call.out_count == 1, "takes two matrices and options");
-  const View& out = call.out[0];
-  require(out.rank >= 2, "gives matrices");
-  require(out.dtype == DType::float32, "takes float32 only");
-  multiply(call, epilogue_of(call, 2, 2, out.dims[out.rank - 1]));
-}
-
 }  // namespace
 
 void register_matmul(KernelTable& table) {
-  table.add("BatchMatMul", batch_matmul);
-  table.add("_FusedMatMul", fused_matmul);
+  MatMulKernels<multiply_matrices, epilogue_of>::add(table);
 }
 
 }  // namespace rareface::cpu

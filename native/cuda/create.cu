@@ -9,16 +9,10 @@ namespace {
 // Attributes: the value.
 void fill_kernel_of(const Call& call) {
   require_arity(call, 0, 1);
-  const double value = call.attr(0);
   const View& y = call.out[0];
-  switch (y.dtype) {
-    case DType::float32:
-      return fill(*call.host, y.f32_out(), y.size(), element_of<float>(value));
-    case DType::int32:
-      return fill(*call.host, y.i32_out(), y.size(), element_of<std::int32_t>(value));
-    case DType::boolean:
-      return fill(*call.host, y.u8_out(), y.size(), element_of<std::uint8_t>(value));
-  }
+  with_element(y.dtype, [&]<class T>() {
+    fill(*call.host, static_cast<T*>(y.data), y.size(), element_of<T>(call.attr(0)));
+  });
 }
 
 template <class T>
@@ -123,18 +117,11 @@ __global__ void one_hot_kernel(const std::int32_t* index, T* y, unsigned size, D
 void one_hot(const Call& call) {
   const OneHot h(call);
   const std::int64_t size = call.out[0].size();
-  const auto as = [&]<class T>(T* y) {
-    launch(*call.host, grid_for(size), one_hot_kernel<T>, call.in[0].i32(), y, natural(size),
-           Divisor(h.depth), element_of<T>(h.on), element_of<T>(h.off));
-  };
-  switch (call.out[0].dtype) {
-    case DType::float32:
-      return as(call.out[0].f32_out());
-    case DType::int32:
-      return as(call.out[0].i32_out());
-    case DType::boolean:
-      return as(call.out[0].u8_out());
-  }
+  with_element(call.out[0].dtype, [&]<class T>() {
+    launch(*call.host, grid_for(size), one_hot_kernel<T>, call.in[0].i32(),
+           static_cast<T*>(call.out[0].data), natural(size), Divisor(h.depth), element_of<T>(h.on),
+           element_of<T>(h.off));
+  });
 }
 
 }  // namespace

@@ -257,7 +257,7 @@ void instance_norm(const NormShape& shape, const Norm& norm, const float* x, std
                     four_wide(extras.sum, 4) && four_wide(extras.residual, 4);
   Slices s;
   const bool once = resident(shape, four ? 4 : 1, s);
-  const bool together = once && besides.pixels > 0 && (!four || besides.four_wide());
+  const bool together = once && besides.pixels > 0 && (!four || four_wide(besides));
   if (!together) copy_pixels(besides, host);
   if (once) {
     Grid grid = s.grid();

@@ -1,5 +1,5 @@
 // Products of stacks of matrices: convolutions by 1x1 filters, whose images are the stacks' rows.
-#include "../arguments/matmul.h"
+#include "../arguments/matmul_kernels.h"
 #include "../arguments/precision.h"
 #include "epilogue_args.h"
 #include "launch.h"
@@ -87,7 +87,7 @@ void multiply(const MatrixProducts& m, const Stack& stack, const float* a, const
 }
 
 // See arguments/matmul.h.
-void multiply(const Call& call, const Epilogue& epilogue) {
+void multiply_matrices(const Call& call, const Epilogue& epilogue) {
   MatrixProducts m = matrix_products(call);
   const Stack stack = stack_of(call, m);
   if (m.ints) {
@@ -108,26 +108,10 @@ void multiply(const Call& call, const Epilogue& epilogue) {
   multiply(m, stack, a, call.in[1].f32(), call.out[0].f32_out(), epilogue, *call.host);
 }
 
-// (a, b) -> a b, float32 or int32
-void batch_matmul(const Call& call) {
-  require_arity(call, 2, 1);
-  multiply(call, {});
-}
-
-// (a, b, [bias], [prelu]) -> activation(a b + bias); further attributes: see arguments/epilogue.h
-void fused_matmul(const Call& call) {
-  require(call.in_count >= 2 && call.out_count == 1, "takes two matrices and options");
-  const View& out = call.out[0];
-  require(out.rank >= 2, "gives matrices");
-  require(out.dtype == DType::float32, "takes float32 only");
-  multiply(call, epilogue_of(call, 2, 2, out.dims[out.rank - 1]));
-}
-
 }  // namespace
 
 void register_matmul(KernelTable& table) {
-  table.add("BatchMatMul", batch_matmul);
-  table.add("_FusedMatMul", fused_matmul);
+  MatMulKernels<multiply_matrices, epilogue_of>::add(table);
 }
 
 }  // namespace rareface::cuda

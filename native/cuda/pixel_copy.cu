@@ -14,7 +14,7 @@ __global__ void copy_channels(PixelCopy c) {
 }  // namespace
 
 void copy_pixels(const PixelCopy& copy, const Host& host) {
-  with_width(copy.four_wide(), [&](auto width) {
+  with_width(four_wide(copy), [&](auto width) {
     launch(host, pixel_grid(copy.pixels, copy.channels / width), copy_channels<width>, copy);
   });
 }

@@ -1,24 +1,16 @@
 // Copies of pixels between tensors of different strides.
 #pragma once
 
+#include "../arguments/pixel_copy.h"
 #include "pack.h"
 
 namespace rareface::cuda {
 
-struct PixelCopy {
-  std::int64_t pixels = 0, channels = 0;
-  const float* from = nullptr;
-  std::int64_t from_stride = 0;
-  float* to = nullptr;
-  std::int64_t to_stride = 0;
+inline bool four_wide(const PixelCopy& c) {
+  return c.channels % 4 == 0 && four_wide(c.from, c.from_stride) && four_wide(c.to, c.to_stride);
+}
 
-  bool four_wide() const {
-    return channels % 4 == 0 && cuda::four_wide(from, from_stride) &&
-           cuda::four_wide(to, to_stride);
-  }
-};
-
-// The part of it that falls to thread number `thread` of `threads`.
+// The part of a copy that falls to thread number `thread` of `threads`.
 template <int Width>
 __device__ __forceinline__ void copy_part(const PixelCopy& c, std::int64_t thread,
                                           std::int64_t threads) {
