@@ -40,6 +40,7 @@ export const tinyRun: Omit<TrainConfig, 'data' | 'runs'> = {
   poolSize: 3,
   labelFlip: 0.2,
   instanceNoise: 0.1,
+  diffAugment: ['translation', 'cutout'],
   discriminatorEvery: 2,
   warmupEpochs: 1,
   checkpointEvery: 5,

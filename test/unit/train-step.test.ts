@@ -201,6 +201,28 @@ describe('remedies change what they should, and that alone', () => {
     expect(differences(plain(), outcome(lsgan, noise(0)))).toEqual([]);
   });
 
+  test('augmentation changes what the discriminator sees, each of the three thirds its own', () => {
+    const brighter =
+      (...thirds: [number, number, number]) =>
+      () =>
+        stepInputs(2, {
+          discriminatorB: {
+            augment: {
+              brightness: tf.tensor4d(
+                thirds.flatMap((by) => [by, by]),
+                [6, 1, 1, 1],
+              ),
+            },
+          },
+        });
+    const changed = (...thirds: [number, number, number]) => differences(plain(), outcome(lsgan, brighter(...thirds)));
+    expect(changed(0, 0, 0)).toEqual([]);
+    expect(changed(0.3, 0, 0)).toEqual(['loss adversarialAB', 'generatorAB']);
+    expect(changed(0, 0.3, 0)).toEqual(['loss discriminatorB', 'discriminatorB']);
+    expect(changed(0, 0, 0.3)).toEqual(['loss discriminatorB', 'discriminatorB']);
+    expect(outcome(lsgan, brighter(0, 0.3, 0)).losses).not.toEqual(outcome(lsgan, brighter(0, 0, 0.3)).losses);
+  });
+
   test('a discriminator that rests keeps weights and moments, and reports its loss', () => {
     const resting = outcome(lsgan, () => stepInputs(2, { discriminatorB: { update: undefined } }));
     const before = plain();

@@ -34,6 +34,7 @@ const tiny: TrainConfig = {
 const remedies: Partial<TrainConfig> = {
   labelFlip: 0.3,
   instanceNoise: 0.1,
+  diffAugment: ['color', 'translation', 'cutout'],
   discriminatorEvery: 3,
   warmupEpochs: 1,
 };

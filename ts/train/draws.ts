@@ -21,6 +21,7 @@ export const streams = {
   mixA: 16,
   mixB: 17,
   samples: 18,
+  augment: 19,
 } as const;
 export type StreamName = keyof typeof streams;
 

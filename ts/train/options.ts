@@ -15,6 +15,7 @@ import {
   type Settings,
 } from '../base/options.js';
 import { dataOptions } from '../data/options.js';
+import { diffAugmentations } from './diff-augment.js';
 
 /**
  * Every option of training, in the groups in which `--help` lists them. "rare" options act on the
@@ -78,6 +79,17 @@ export const optionGroups = {
     labelFlip: number(0, 0.5, 'rare: fraction of real labels that are flipped'),
     instanceNoise: number(0, 2, 'rare: deviation of noise on what the discriminator sees, falling to 0'),
     instanceNoiseEpochs: maybe(whole(1, 1_000_000, 'rare: epochs until the noise is 0'), 'all'),
+    diffAugment: {
+      ...maybe(
+        option(
+          z.array(z.enum(diffAugmentations)).min(1),
+          `one or more of ${diffAugmentations.join(', ')}`,
+          'rare: change what the discriminator sees at random (DiffAugment)',
+        ),
+        'nothing',
+      ),
+      placeholder: diffAugmentations.join(','),
+    },
     discriminatorEvery: whole(1, 1000, 'rare: generator updates for each update of the discriminator'),
     warmupEpochs: whole(0, 1_000_000, 'rare: epochs before discriminatorEvery starts'),
   },

@@ -52,6 +52,7 @@ const paperECycleGan: TrainConfig = {
   labelFlip: 0,
   instanceNoise: 0,
   instanceNoiseEpochs: null,
+  diffAugment: null,
   discriminatorEvery: 1,
   warmupEpochs: 0,
 

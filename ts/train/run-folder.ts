@@ -82,7 +82,7 @@ export async function readRunConfig(run: string): Promise<TrainConfig> {
   const settings = await readSettings(file);
   try {
     // What runs did from before there was a choice, or its equal.
-    return validateConfig({ capture: true, precision: 'float32', ...settings });
+    return validateConfig({ capture: true, precision: 'float32', diffAugment: null, ...settings });
   } catch (error) {
     throw error instanceof UserError ? new UserError(`${file}: ${error.message}`) : error;
   }

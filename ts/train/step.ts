@@ -4,6 +4,7 @@ import type { Network, Params } from '../models/network.js';
 import { adamUpdate } from '../ops/adam.js';
 import { valueAndGrads } from '../ops/gradients.js';
 import { perceptualLoss, type FeatureStack } from '../ops/perceptual-loss.js';
+import { diffAugment, type DiffAugmentInputs } from './diff-augment.js';
 import { adversarialLoss, discriminatorLoss, gradientPenalty, l1, lossNames, type LossName } from './losses.js';
 import type { TrainConfig } from './options.js';
 
@@ -28,6 +29,8 @@ export interface DiscriminatorInputs {
   readonly realLabels: Tensor4D;
   /** Instance noise [3n, h, w, c] on the translations as the generator's update shows them, the real images, the fakes. */
   readonly noise?: Tensor4D;
+  /** How these 3n images are changed before the noise. */
+  readonly augment?: DiffAugmentInputs;
   /** wgan-gp: [n, 1, 1, 1] in [0, 1), where between fake and real the penalty is taken. */
   readonly mix?: Tensor4D;
   /** Adam's coefficients; left out: its loss is reported and its weights stay. */
@@ -115,8 +118,8 @@ function updateGenerators(
       {
         ab: (x) => networks.generatorAB.apply(paramsAB, x),
         ba: (x) => networks.generatorBA.apply(paramsBA, x),
-        judgeA: judgeOf(networks.discriminatorA, state.discriminatorA, inputs.discriminatorA.noise),
-        judgeB: judgeOf(networks.discriminatorB, state.discriminatorB, inputs.discriminatorB.noise),
+        judgeA: judgeOf(networks.discriminatorA, state.discriminatorA, inputs.discriminatorA),
+        judgeB: judgeOf(networks.discriminatorB, state.discriminatorB, inputs.discriminatorB),
       },
       config,
       features,
@@ -144,10 +147,19 @@ function updateGenerators(
 
 type Map4D = (x: Tensor4D) => Tensor4D;
 
-/** A discriminator as the generator's update meets it: frozen, behind the first third of its noise. */
-function judgeOf(network: Network, { weights }: NetworkState, noise: Tensor4D | undefined): Map4D {
+/** A discriminator as the generator's update meets it: frozen. */
+function judgeOf(network: Network, { weights }: NetworkState, inputs: DiscriminatorInputs): Map4D {
   const params = named(network, weights);
-  return (x) => network.apply(params, noise ? tf.add(x, part(noise, 0, 3)) : x);
+  return (x) => network.apply(params, seen(x, inputs, 0, 1));
+}
+
+/** Images as a discriminator sees them: by what it is given for `taken` thirds of all that it sees, from `at` on. */
+function seen(x: Tensor4D, { augment, noise }: DiscriminatorInputs, at: number, taken: number): Tensor4D {
+  if (augment) {
+    const own = Object.entries(augment).map(([name, values]) => [name, part(values, at, 3, taken)]);
+    x = diffAugment(x, Object.fromEntries(own) as DiffAugmentInputs);
+  }
+  return noise ? tf.add(x, part(noise, at, 3, taken)) : x;
 }
 
 /**
@@ -205,8 +217,7 @@ function updateDiscriminator(
   inputs: DiscriminatorInputs,
 ): { state: NetworkState; loss: Scalar } {
   const shown = tf.gather(tf.concat([translated, inputs.stored], 0), inputs.sources);
-  let images = tf.concat([real, shown], 0);
-  if (inputs.noise) images = tf.add(images, part(inputs.noise, 1, 3, 2));
+  const images = seen(tf.concat([real, shown], 0), inputs, 1, 2);
   const objective = (weights: readonly Tensor[]) =>
     discriminatorObjective((x) => network.apply(named(network, weights), x), config, images, inputs);
   const { update } = inputs;

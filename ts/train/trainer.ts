@@ -12,6 +12,7 @@ import { countWeights, initialParams, type HostParams, type Network, type Params
 import { adamCoefficients } from '../ops/adam.js';
 import { CollapseWatch, type CollapseState } from './collapse.js';
 import { DataOrder, type OrderState } from '../data/data-order.js';
+import { drawDiffAugment } from './diff-augment.js';
 import { drawChoices, drawNormal, drawUniform, streams } from './draws.js';
 import { lossNames } from './losses.js';
 import { LossWindow, type Losses, type WindowState } from './metrics.js';
@@ -229,7 +230,7 @@ export class Trainer {
     plan: ReplayPlan,
     real: Tensor4D,
   ): DiscriminatorInputs {
-    const { seed, ganLoss, labelFlip, instanceNoise } = this.config;
+    const { seed, ganLoss, labelFlip, instanceNoise, diffAugment } = this.config;
     const [n, ...image] = real.shape;
     const flipped = drawChoices(seed, 'labels', step, n, rare ? labelFlip : 0);
     const inputs: { -readonly [Key in keyof DiscriminatorInputs]: DiscriminatorInputs[Key] } = {
@@ -244,6 +245,7 @@ export class Trainer {
       const count = 3 * real.size;
       inputs.noise = tf.tensor4d(drawNormal(seed, 'noise', step, count, this.schedule.noise(step)), [3 * n, ...image]);
     }
+    if (rare && diffAugment) inputs.augment = drawDiffAugment(diffAugment, seed, step, 3 * n, image);
     if (ganLoss === 'wgan-gp') inputs.mix = tf.tensor4d(drawUniform(seed, mix, step, n), [n, 1, 1, 1]);
     if (this.isUpdated(name, step)) inputs.update = this.adam(name, step);
     return inputs;
