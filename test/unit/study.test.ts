@@ -71,6 +71,14 @@ describe('the matrix', () => {
       expect(ids(other, 'train')).not.toEqual(ids(one, 'train'));
       expect(ids(other, 'fit').some((id) => ids(one, 'fit').includes(id))).toBe(false);
     }
+    const generators = (settings: object) =>
+      expand({
+        generators: [{ ...tinyStudy.generators[0], settings: { ...tinyStudy.generators[0]!.settings, ...settings } }],
+      });
+    // An option that was not there when tasks were done, and is off, changes none of them.
+    expect(generators({}).graph.ofKind('train')[0]!.task).not.toHaveProperty('config.diffAugment');
+    expect(ids(generators({ diffAugment: null }), 'train')).toEqual(ids(generators({}), 'train'));
+    expect(ids(generators({ diffAugment: ['color'] }), 'train')).not.toEqual(ids(generators({}), 'train'));
     // Folds matter to fits, not to generators, unless each fold has its own.
     expect(ids(expand({ folds: 3 }), 'train')).toEqual(ids(one, 'train'));
     expect(ids(expand({ strict: true }), 'train').length).toBe(4);

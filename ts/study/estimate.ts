@@ -2,7 +2,7 @@ import { classifier } from '../models/classifier.js';
 import { trainClassifier } from '../classify/train-classifier.js';
 import { validateConfig } from '../train/config.js';
 import { dryRun } from '../train/dry-run.js';
-import type { TrainConfig } from '../train/options.js';
+import { laterDefaults, type TrainConfig } from '../train/options.js';
 import type { TaskNode } from './graph.js';
 import type { StudyPlan } from './plan.js';
 import type { Store } from './store.js';
@@ -136,6 +136,7 @@ async function trainingSeconds(
 function trialConfig(settings: Readonly<Record<string, unknown>>, { study, roots }: StudyPlan): TrainConfig {
   const pathOf = (digest: string) => [...roots].find(([, root]) => root.digest === digest)![0];
   return validateConfig({
+    ...laterDefaults,
     ...withPaths({ rootPath: ({ digest }) => pathOf(digest) }, settings),
     ...{ data: study.data, ferplus: null, runs: 'runs', name: null, maxMinutes: null },
   });

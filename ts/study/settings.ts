@@ -4,6 +4,7 @@ import { checkSettings } from '../base/options.js';
 import { resolveFilter, type FilterPreset } from '../filter/options.js';
 import { resolveQuality } from '../quality/options.js';
 import { validateConfig } from '../train/config.js';
+import { laterDefaults } from '../train/options.js';
 import { presets } from '../train/presets.js';
 import type { Study } from './options.js';
 
@@ -99,8 +100,12 @@ export function trainSettings(
       ...{ usage, skipBad, size, channels, from, to, ferplus: null },
     }),
   );
-  return withStored(without(whole, ['data', 'ferplus', 'runs', 'name', 'maxMinutes']), storedFile);
+  const late = lateOptions.filter((option) => whole[option] === laterDefaults[option]);
+  return withStored(without(whole, ['data', 'ferplus', 'runs', 'name', 'maxMinutes', ...late]), storedFile);
 }
+
+/** Options that came after tasks: left out where they are off, so that what was done before stays done. */
+const lateOptions = ['diffAugment'] as const satisfies (keyof typeof laterDefaults)[];
 
 /** Whole settings of measuring quality, less what is the study's. @throws UserError */
 export function qualitySettings(

@@ -130,6 +130,13 @@ type AllOptions = Groups['Data'] &
 /** Every option by name. */
 export const options = Object.assign({}, ...Object.values(optionGroups)) as AllOptions;
 
+/** Options that earlier versions did not have, and what they did: configurations of theirs lack them. */
+export const laterDefaults = {
+  capture: true,
+  precision: 'float32',
+  diffAugment: null,
+} as const satisfies TrainSettings;
+
 /** Options that may change between the sittings of one run: none changes a weight of a given step. */
 export const sittingOptions = [
   'maxSteps',

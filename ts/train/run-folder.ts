@@ -5,7 +5,7 @@ import { messageOf, UserError } from '../base/errors.js';
 import { makeFolder, writeAtomic } from '../base/files.js';
 import { timeStamp } from '../base/time.js';
 import { readSettings, validateConfig } from './config.js';
-import type { TrainConfig } from './options.js';
+import { laterDefaults, type TrainConfig } from './options.js';
 
 /** The files of a run folder; checkpoints/ is checkpoint.ts's. */
 export const runFiles = (run: string) =>
@@ -81,8 +81,7 @@ export async function readRunConfig(run: string): Promise<TrainConfig> {
   const file = runFiles(run).config;
   const settings = await readSettings(file);
   try {
-    // What runs did from before there was a choice, or its equal.
-    return validateConfig({ capture: true, precision: 'float32', diffAugment: null, ...settings });
+    return validateConfig({ ...laterDefaults, ...settings });
   } catch (error) {
     throw error instanceof UserError ? new UserError(`${file}: ${error.message}`) : error;
   }

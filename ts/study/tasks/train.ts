@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { readWeights, writeWeights } from '../../models/weights.js';
 import { validateConfig } from '../../train/config.js';
 import { newestOrNamed, unfinishedRun } from '../../train/checkpoint.js';
+import { laterDefaults } from '../../train/options.js';
 import { readRunConfig, runFiles } from '../../train/run-folder.js';
 import { trainCycleGan } from '../../train/train.js';
 import type { TaskOf } from '../task.js';
@@ -34,6 +35,7 @@ export async function trainTask(
   const config = begun
     ? await readRunConfig(begun)
     : validateConfig({
+        ...laterDefaults,
         ...withPaths(store, settings),
         // A label: the faces are given.
         ...{ data: data.source === 'synthetic' ? data.source : data.source.name, ferplus: null },
