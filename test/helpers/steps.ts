@@ -8,6 +8,7 @@ import { checkParams, downloadParams, uploadParams } from '../../ts/models/host-
 import type { HostParams } from '../../ts/models/network.js';
 import { adamCoefficients } from '../../ts/ops/adam.js';
 import { featureStack, type Vgg19Config } from '../../ts/models/vgg19.js';
+import { drawDiffAugment, type DiffAugmentation } from '../../ts/train/diff-augment.js';
 import {
   networkNames,
   trainStep,
@@ -24,7 +25,13 @@ import {
 export interface StepsCase {
   readonly config: StepConfig &
     GeneratorConfig &
-    DiscriminatorConfig & { readonly learningRate: number; readonly beta1: number; readonly beta2: number };
+    DiscriminatorConfig & {
+      readonly learningRate: number;
+      readonly beta1: number;
+      readonly beta2: number;
+      /** Of what discriminator B sees; by default nothing. */
+      readonly diffAugment?: readonly DiffAugmentation[];
+    };
   /** Weights at the start. */
   readonly weights: Readonly<Record<NetworkName, HostParams>>;
   readonly features?: undefined | { readonly config: Vgg19Config; readonly params: HostParams };
@@ -92,9 +99,11 @@ export async function runSteps(
     const { learningRate, beta1, beta2 } = config;
     const update = adamCoefficients({ learningRate, beta1, beta2, epsilon: 1e-8, step: step + 1 });
     const inputs = { realA: upload(a), realB: upload(b) };
+    const [n, ...image] = inputs.realB.shape;
+    const augment = config.diffAugment && drawDiffAugment(config.diffAugment, 1, step, 3 * n, image);
     const discriminators = {
       discriminatorA: { ...plainInputs(inputs.realA), update },
-      discriminatorB: { ...plainInputs(inputs.realB), update },
+      discriminatorB: { ...plainInputs(inputs.realB), ...(augment && { augment }), update },
     };
     const after = await runner.run(state, { ...inputs, ...discriminators, update });
     state = after.state;

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { diffAugmentations } from '../../ts/train/diff-augment.js';
 import { lossNames, type LossName } from '../../ts/train/losses.js';
 import { noBfloat16 } from '../helpers/bfloat16.js';
 import { emulated } from '../helpers/parity.js';
@@ -10,6 +11,7 @@ const count = emulated ? 2 : 10;
 describe.each([
   ['CycleGAN', smallCycleGan],
   ['ECycleGAN with a perceptual loss', smallECycleGan],
+  ['CycleGAN with DiffAugment', { ...smallCycleGan, diffAugment: diffAugmentations }],
 ])(`${count} training steps of a small %s`, (_, config) => {
   test('on the native engine give the losses of tfjs within 1e-4', async () => {
     const steps = smallCase(config, count, 12);

@@ -35,13 +35,19 @@ export function diffAugment(x: Tensor4D, inputs: DiffAugmentInputs): Tensor4D {
   if (brightness) x = tf.add(x, brightness);
   if (saturation) about(tf.mean(x, 3, true), saturation);
   if (contrast) about(tf.mean(x, [1, 2, 3], true), contrast);
-  if (rows && columns) {
-    const [n, h, w, c] = x.shape;
-    const down = tf.matMul(tf.reshape(rows, [n, h, h]), tf.reshape(x, [n, h, w * c]));
-    x = tf.matMul(columns, tf.reshape(down, [n, h, w, c]));
-  }
+  if (rows) x = rowsFrom(rows, x);
+  if (columns) x = turned(rowsFrom(columns, turned(x)));
   return kept ? tf.mul(x, kept) : x;
 }
+
+/** Each row of the result a sum of an image's rows. @param weights [n, 1, h, h] @param x [n, h, w, c] */
+function rowsFrom(weights: Tensor4D, x: Tensor4D): Tensor4D {
+  const [n, h, w, c] = x.shape;
+  // Not as stacks that broadcast: tfjs's cpu backend repeats the wrong ones.
+  return tf.reshape(tf.matMul(tf.reshape(weights, [n, h, h]), tf.reshape(x, [n, h, w * c])), [n, h, w, c]);
+}
+
+const turned = (x: Tensor4D): Tensor4D => tf.transpose(x, [0, 2, 1, 3]);
 
 /** Of an image's side: how far it is moved at most, and the side of the square that is cut out (Zhao et al. 2020). */
 const translationRatio = 0.125;
