@@ -65,7 +65,7 @@ async function secondsOf(
 async function usualSeconds(done: readonly TaskNode[], store: Store): Promise<number> {
   const took = await Promise.all(
     done.map(async ({ id }) => {
-      const { seconds, share } = await store.read(id);
+      const { seconds, share = 1 } = await store.read(id);
       return seconds * share;
     }),
   );

@@ -15,8 +15,8 @@ export interface TaskResult {
   readonly id: string;
   readonly task: Task;
   readonly seconds: number;
-  /** Of the machine's cores, the part that it had. */
-  readonly share: number;
+  /** Of the machine's cores, the part that it had; earlier versions did not keep it. */
+  readonly share?: number;
   /** What the task's kind gives: see {@link ./tasks/values.ts}. */
   readonly value: unknown;
 }
