@@ -70,7 +70,12 @@ export function summarySections(found: Found, shown?: readonly string[]): Sectio
     ...(words.length > 0 ? [{ title: 'Verdict', html: htmlText(words) }] : []),
     {
       title: `Figures of ${repeats} x ${folds}-fold cross-validation`,
-      html: htmlGrid(head, arms.map(row)),
+      html:
+        htmlGrid(head, arms.map(row)) +
+        htmlText([
+          'Mean and 95 % interval over the fits, allowing for training sets that overlap (Nadeau & Bengio 2003). It is ' +
+            'as wide to both sides, so that one of few fits or of a rare class may reach beyond 0 or 1.',
+        ]),
     },
     { title: 'Precision of each class', html: chart('precision', 'precision') },
     { title: 'AUC of each class against all others', html: chart('auc', 'AUC') },
