@@ -17,7 +17,9 @@ export async function claimFolder(folder: string, doing: string): Promise<Folder
   const { dev, ino } = await stat(folder, { bigint: true });
   const name = `\0rareface-folder-${dev}-${ino}`;
   // Whoever asks is told whose it is.
-  const server = createServer((socket) => socket.on('error', () => undefined).end(String(process.pid))).unref();
+  const server = createServer((socket) =>
+    socket.on('error', () => undefined).end(String(process.pid), () => socket.destroy()),
+  ).unref();
   try {
     await listen(server, name);
   } catch (error) {
