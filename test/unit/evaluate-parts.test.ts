@@ -10,6 +10,7 @@ import { digestOfFile, facesToAdd } from '../../ts/evaluate/added-faces.js';
 import { readGeneratedFolder } from '../../ts/augment/generated-folder.js';
 import { imagesOfJob } from '../../ts/evaluate/job-faces.js';
 import { JobStore } from '../../ts/evaluate/job-store.js';
+import type { VerdictName } from '../../ts/evaluate/figures.js';
 import { jobHash, type Job, type JobResult } from '../../ts/evaluate/job.js';
 import { resolveEvaluate } from '../../ts/evaluate/options.js';
 import { summarize } from '../../ts/evaluate/summary.js';
@@ -264,6 +265,14 @@ describe('the summary', () => {
     ]);
   });
 
+  test('is on the figures that are named, and corrected for their number', () => {
+    const judged = (...names: VerdictName[]) => verdicts(summarize(arms, [['better', 'baseline']], 'Disgust', names));
+    expect(judged('recall')).toEqual([expect.stringMatching(/^better against baseline: Disgust recall [^(]+: \w+\.$/)]);
+    expect(judged('f1', 'mean-f1', 'accuracy')).toEqual([
+      expect.stringMatching(/: Disgust F1 .*\(corrected .*; mean F1 .*\(corrected .*; accuracy .*\(corrected /),
+    ]);
+  });
+
   test.each([
     [{ mean: 0.04, low: 0.01, high: 0.07, p: 0.01, pHolm: 0.02 }, 'higher'],
     [{ mean: -0.04, low: -0.07, high: -0.01, p: 0.01, pHolm: 0.02 }, 'lower'],
@@ -292,6 +301,10 @@ test.each([
   [{ strict: true }, 'false without --onnx, whose file says how to train for strict (--strict)'],
   [{ size: 18 }, 'a multiple of 4 between 16 and 512 for size (--size) but received 18'],
   [{ folds: 1 }, 'an integer between 2 and 100 for folds (--folds) but received 1'],
+  [
+    { verdictOn: ['roc'] },
+    'one or more of precision, recall, f1, auc, mean-precision, mean-recall, mean-f1, mean-auc, accuracy for',
+  ],
   [{ arms: [] }, 'names of arms, joined by commas for arms (--arms)'],
 ])('the options %j are refused', (settings, message) => {
   expect(() => resolveEvaluate(settings)).toThrow(message);

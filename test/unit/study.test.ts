@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FaceSet } from '../../ts/data/faces.js';
+import { verdictDefault, verdictFigure } from '../../ts/evaluate/figures.js';
 import type { ComparedFigure } from '../../ts/evaluate/summary.js';
 import { matches } from '../../ts/study/config.js';
 import { estimateStudy } from '../../ts/study/estimate.js';
@@ -294,7 +295,13 @@ describe('the headline', () => {
     },
   });
   const headline = (...comparisons: ComparedFigure[]) =>
-    headlineOf({ filter: 'surest', summary: { target: 'Disgust', comparisons } } as unknown as GroupResult);
+    headlineOf({
+      filter: 'surest',
+      summary: {
+        ...{ target: 'Disgust', comparisons },
+        verdictOn: verdictDefault.map((name) => verdictFigure(name, 'Disgust')),
+      },
+    } as unknown as GroupResult);
 
   test('of several treatments counts what was found and shows the highest', () => {
     expect(
@@ -323,6 +330,7 @@ describe('a study file', () => {
     [{ targets: [] }, /^study: targets: /],
     [{ folds: 1 }, /^study: folds: /],
     [{ classical: ['magic'] }, /^study: classical\.0: /],
+    [{ verdictOn: ['roc'] }, /^study: verdictOn\.0: /],
     [{ classical: [] }, /on: "best" wants classical treatments/],
     [{ classifier: { width: 3 } }, /^study: classifier: Unrecognized key: "width"/],
   ])('%j', (changes, message) => {

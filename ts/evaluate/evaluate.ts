@@ -75,7 +75,7 @@ export async function evaluate(config: EvaluateConfig, events: EvaluateEvents = 
   const runner = new Runner(config.out, await JobStore.open(config.out), events);
   try {
     const arms = await runArms(plan, runner, events);
-    const summary = summarize(arms.results, arms.pairs, plan.target);
+    const summary = summarize(arms.results, arms.pairs, plan.target, config.verdictOn);
     const allNotes = [...notes, ...arms.notes];
     const evaluation: Evaluation = { config, holdout, notes: allNotes, verdicts: verdicts(summary), ...summary };
     return { evaluation, files: await writeEvaluation(config.out, evaluation), fitted: runner.fitted };

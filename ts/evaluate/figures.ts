@@ -10,6 +10,24 @@ export interface FigureName {
 
 export const meanOf = 'mean';
 
+/** Figures that verdicts can be on, as options name them: of the rare class, or the mean over the classes. */
+export const verdictNames = [
+  ...measures,
+  ...measures.map((measure) => `${meanOf}-${measure}` as const),
+  'accuracy',
+] as const;
+export type VerdictName = (typeof verdictNames)[number];
+
+/** Those of the write-up: the precision of the rare class, and the mean AUC. */
+export const verdictDefault = ['precision', 'mean-auc'] as const satisfies readonly VerdictName[];
+
+/** @param target the rare class */
+export function verdictFigure(name: VerdictName, target: string): FigureName {
+  if (name === 'accuracy') return { measure: name, of: null };
+  const measure = measures.find((one) => name.endsWith(one))!;
+  return { measure, of: name === measure ? target : meanOf };
+}
+
 /** Every figure: each measure of each class and of their mean, and the accuracy. */
 export function figureNames(classNames: readonly string[]): FigureName[] {
   return [

@@ -18,6 +18,17 @@ import {
   type Settings,
 } from '../base/options.js';
 import { dataOptions } from '../data/options.js';
+import { verdictDefault, verdictNames } from './figures.js';
+
+/** Figures that verdicts are on. */
+export const verdictOption = {
+  ...option(
+    z.array(z.enum(verdictNames)).min(1),
+    `one or more of ${verdictNames.join(', ')}`,
+    'figures that verdicts are on, of the rare class or means; the fewer, the less they are corrected',
+  ),
+  placeholder: 'figures',
+};
 
 export const evaluateOptionGroups = {
   Data: {
@@ -58,6 +69,7 @@ export const evaluateOptionGroups = {
       '100, at most a quarter of the rarest class',
     ),
     seed: whole(0, 0xffffffff, 'the same seed gives the same figures'),
+    verdictOn: verdictOption,
   },
   Classifier: {
     baseWidth: whole(1, 256, 'channels of the first of six convolutions'),
@@ -103,6 +115,7 @@ export const evaluateDefaults: EvaluateConfig = {
   repeats: 3,
   holdout: null,
   seed: 1,
+  verdictOn: [...verdictDefault],
   baseWidth: 16,
   epochs: 8,
   batchSize: 64,

@@ -1,4 +1,14 @@
-import { figureNames, figureOf, fitMetrics, meanOf, sameFigure, type FigureName, type FitMetrics } from './figures.js';
+import {
+  figureNames,
+  figureOf,
+  fitMetrics,
+  sameFigure,
+  verdictDefault,
+  verdictFigure,
+  type FigureName,
+  type FitMetrics,
+  type VerdictName,
+} from './figures.js';
 import type { JobResult } from './job.js';
 import { benjaminiHochberg, compare, estimate, holm, type Comparison, type Estimate } from './statistics.js';
 import type { Arm } from './treatment.js';
@@ -33,6 +43,8 @@ export interface Summary {
   readonly classNames: readonly string[];
   /** The class that verdicts are on. */
   readonly target: string;
+  /** The figures that verdicts are on. */
+  readonly verdictOn: readonly FigureName[];
   readonly folds: number;
   readonly repeats: number;
   readonly arms: readonly ArmSummary[];
@@ -44,21 +56,18 @@ export interface ArmResults extends Arm {
   readonly results: readonly JobResult[];
 }
 
-/** The figures that verdicts are on: the precision of the rare class, and the mean AUC. */
-export const headline = (target: string): FigureName[] => [
-  { measure: 'precision', of: target },
-  { measure: 'auc', of: meanOf },
-];
-
 /**
  * Summarizes the fits of several arms on the same folds.
  * @param pairs names of arms to compare: arm, against
+ * @param verdicts figures that verdicts are on, for whose number they are corrected
  */
 export function summarize(
   arms: readonly ArmResults[],
   pairs: readonly (readonly [arm: string, against: string])[],
   target: string,
+  verdicts: readonly VerdictName[] = verdictDefault,
 ): Summary {
+  const verdictOn = verdicts.map((name) => verdictFigure(name, target));
   const measured = new Map(arms.map((arm) => [arm.name, arm.results.map(fitMetrics)] as const));
   const [{ results: first }] = arms as [ArmResults];
   const { classNames } = first[0]!;
@@ -70,15 +79,15 @@ export function summarize(
     return names.map((name) => ({ ...name, arm, against, ...compareFits(ours, theirs, name) }));
   });
   const q = benjaminiHochberg(compared.map(({ p }) => p));
-  const onHeadline = compared.flatMap((figure, i) => (headline(target).some((h) => sameFigure(h, figure)) ? [i] : []));
-  const corrected = holm(onHeadline.map((i) => compared[i]!.p));
+  const judged = compared.flatMap((figure, i) => (verdictOn.some((name) => sameFigure(name, figure)) ? [i] : []));
+  const corrected = holm(judged.map((i) => compared[i]!.p));
   return {
-    ...{ classNames, target, folds, repeats },
+    ...{ classNames, target, verdictOn, folds, repeats },
     arms: arms.map(({ name, treatment, results }) =>
       summarizeArm({ name, treatment }, results, measured.get(name)!, repeats),
     ),
     comparisons: compared.map((figure, i) => {
-      const at = onHeadline.indexOf(i);
+      const at = judged.indexOf(i);
       return { ...figure, q: q[i]!, pHolm: at < 0 ? null : corrected[at]! };
     }),
   };

@@ -1,5 +1,5 @@
 import { describeFigure, sameFigure } from './figures.js';
-import { headline, type ComparedFigure, type Summary } from './summary.js';
+import type { ComparedFigure, Summary } from './summary.js';
 
 /** The chance of a false finding that verdicts allow. */
 export const level = 0.05;
@@ -36,11 +36,11 @@ const describeP = (p: number): string => `p ${p < 0.001 ? '' : '= '}${shortP(p)}
  * One sentence for each two arms that were compared, e.g. "generated against baseline: Disgust
  * precision +0.041 [+0.010, +0.072], p = 0.012 (corrected 0.036): higher; mean AUC ..."
  */
-export function verdicts({ comparisons, target }: Summary): string[] {
+export function verdicts({ comparisons, verdictOn }: Summary): string[] {
   const corrected = comparisons.filter(({ pHolm }) => pHolm !== null);
   const pairs = new Map(corrected.map((figure) => [`${figure.arm} against ${figure.against}`, figure]));
   return [...pairs].map(([pair, { arm, against }]) => {
-    const parts = headline(target).map((name) => {
+    const parts = verdictOn.map((name) => {
       const figure = corrected.find(
         (other) => other.arm === arm && other.against === against && sameFigure(other, name),
       )!;

@@ -1,19 +1,19 @@
-import { describeFigure, meanOf, sameFigure } from '../evaluate/figures.js';
+import { describeFigure, sameFigure, type FigureName } from '../evaluate/figures.js';
 import { baselineName } from '../evaluate/treatment.js';
-import { headline as figuresOf, type Summary } from '../evaluate/summary.js';
+import type { Summary } from '../evaluate/summary.js';
 import { describeDifference, findingOf, shortP, type Finding } from '../evaluate/verdict.js';
 import type { GroupResult } from './results.js';
 
 /**
- * What a group shows, in one sentence: of all arms how many make the rare class's precision better than the
- * baseline's after correction, and the best of them, or the nearest to it.
+ * What a group shows, in one sentence: of all arms how many make the first figure that verdicts are on better than
+ * the baseline's after correction, and the best of them, or the nearest to it, with the other figures.
  */
 export function headlineOf({ summary, filter }: GroupResult): string {
-  const [precision] = figuresOf(summary.target) as [ReturnType<typeof figuresOf>[number]];
+  const [leading, ...others] = summary.verdictOn as [FigureName, ...FigureName[]];
   const compared = summary.comparisons.filter(
-    (figure) => figure.against === baselineName && sameFigure(figure, precision),
+    (figure) => figure.against === baselineName && sameFigure(figure, leading),
   );
-  const name = describeFigure(precision);
+  const name = describeFigure(leading);
   if (compared.length === 0) return `${filter}: the baseline alone was fitted; nothing is compared.`;
   const found = compared.map((figure) => ({ figure, finding: findingOf(figure) }));
   const count = (finding: Finding) => found.filter((one) => one.finding === finding).length;
@@ -23,7 +23,10 @@ export function headlineOf({ summary, filter }: GroupResult): string {
   );
   const shown =
     `${figure.arm}: ${name} ${describeDifference(figure)}, p ${equals(figure.p)}, corrected ` +
-    `${shortP(figure.pHolm ?? figure.q)}: ${finding}; ${auc(summary, figure.arm)}`;
+    [
+      `${shortP(figure.pHolm ?? figure.q)}: ${finding}`,
+      ...others.map((other) => shortly(other, summary, figure.arm)),
+    ].join('; ');
   const many =
     compared.length === 1
       ? ''
@@ -35,10 +38,10 @@ export function headlineOf({ summary, filter }: GroupResult): string {
 
 const equals = (p: number): string => (p < 0.001 ? shortP(p) : `= ${shortP(p)}`);
 
-function auc({ comparisons }: Summary, arm: string): string {
+function shortly(name: FigureName, { comparisons }: Summary, arm: string): string {
   const figure = comparisons.find(
-    (other) => other.arm === arm && other.against === baselineName && other.measure === 'auc' && other.of === meanOf,
+    (other) => other.arm === arm && other.against === baselineName && sameFigure(other, name),
   )!;
   const finding = findingOf(figure);
-  return `mean AUC ${finding === 'unchanged' ? 'unchanged' : `${describeDifference(figure)}: ${finding}`}`;
+  return `${describeFigure(name)} ${finding === 'unchanged' ? finding : `${describeDifference(figure)}: ${finding}`}`;
 }

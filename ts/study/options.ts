@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { engines, precisions } from '../backend/engine.js';
 import { messageOf, UserError } from '../base/errors.js';
-import { evaluateDefaults } from '../evaluate/options.js';
+import { evaluateDefaults, verdictOption } from '../evaluate/options.js';
 import { classicalNames } from '../evaluate/treatment.js';
 import { presets, type PresetName } from '../train/presets.js';
 
@@ -28,6 +28,7 @@ const {
   skipBad,
   seed,
   folds,
+  verdictOn,
   repeats,
   precision,
   baseWidth,
@@ -72,6 +73,8 @@ export const studySchema = z.strictObject({
   holdout: whole(0).default(100),
   folds: whole(2).max(100).default(folds),
   repeats: whole(1).max(100).default(repeats),
+  /** Figures that verdicts are on: of the rare class, or means. */
+  verdictOn: verdictOption.schema.default(verdictOn),
   classifier: z
     .strictObject({
       baseWidth: whole(1).default(baseWidth),

@@ -1,4 +1,5 @@
 import { summarySections } from '../evaluate/report.js';
+import { describeFigure, type FigureName } from '../evaluate/figures.js';
 import { figureIn, type Summary } from '../evaluate/summary.js';
 import { baselineName } from '../evaluate/treatment.js';
 import {
@@ -105,6 +106,7 @@ async function groupSections(
 ): Promise<Section[]> {
   const where = `${found.filter}, ${found.from} to ${found.to}`;
   const shown = chartArms(found.summary);
+  const [leading] = found.summary.verdictOn as [FigureName];
   const hidden = found.summary.arms.length - shown.length;
   const parts = summarySections(
     { ...found.summary, holdout: study.holdout, notes: [], verdicts: found.verdicts },
@@ -116,7 +118,7 @@ async function groupSections(
       html:
         parts[0]!.html +
         htmlText([
-          `Charts show the baseline and the ${shown.length - 1} treatments with the highest precision of ${found.to}, of ${found.summary.arms.length}.`,
+          `Charts show the baseline and the ${shown.length - 1} treatments with the highest ${describeFigure(leading)}, of ${found.summary.arms.length}.`,
         ]),
     };
   const generators = group.generators.filter(({ drawn }) => !failures.has(drawn));
@@ -135,12 +137,11 @@ async function groupSections(
 /** As many as can be told apart. */
 const mostShown = 7;
 
-/** Names of the arms that charts show: the baseline and those with the highest precision of the class. */
-function chartArms({ arms, target }: Summary): string[] {
+/** Names of the arms that charts show: the baseline and those that are best in the first figure that verdicts are on. */
+function chartArms({ arms, verdictOn }: Summary): string[] {
   const names = arms.map(({ name }) => name);
   if (names.length <= mostShown) return names;
-  const value = (name: string) =>
-    figureIn(arms.find((arm) => arm.name === name)!.figures, { measure: 'precision', of: target }).mean;
+  const value = (name: string) => figureIn(arms.find((arm) => arm.name === name)!.figures, verdictOn[0]!).mean;
   const ranked = names.filter((name) => name !== baselineName).sort((a, b) => value(b) - value(a));
   const chosen = new Set([baselineName, ...ranked.slice(0, mostShown - 1)]);
   return names.filter((name) => chosen.has(name));

@@ -1,4 +1,5 @@
 import { labelOf } from '../data/faces.js';
+import type { VerdictName } from '../evaluate/figures.js';
 import type { JobResult } from '../evaluate/job.js';
 import { summarize, type ArmResults, type Summary } from '../evaluate/summary.js';
 import { baselineName } from '../evaluate/treatment.js';
@@ -52,14 +53,19 @@ export async function collectResults(
       for (const { name: of, quality } of faces)
         if (quality !== null && failures.has(quality))
           missing.push({ cell: cell(`${name} ${of}, quality`), why: failures.get(quality)! });
-    const result = await collectGroup(group, store, failures);
+    const result = await collectGroup(group, study.verdictOn, store, failures);
     if (result) results.push(result);
   }
   return { name: study.name, groups: results, missing };
 }
 
 /** @returns undefined where the baseline, which all is compared with, has no figures */
-async function collectGroup(group: StudyGroup, store: Store, failures: Failures): Promise<GroupResult | undefined> {
+async function collectGroup(
+  group: StudyGroup,
+  verdictOn: readonly VerdictName[],
+  store: Store,
+  failures: Failures,
+): Promise<GroupResult | undefined> {
   const { filter, from, to } = group;
   const whole = group.arms.filter(({ fits }) => !fits.some((id) => failures.has(id)));
   if (!whole.some(({ name }) => name === baselineName)) return undefined;
@@ -81,7 +87,7 @@ async function collectGroup(group: StudyGroup, store: Store, failures: Failures)
       ...(plain ? [[nameOf(arm), nameOf(plain)] as [string, string]] : []),
     ];
   });
-  const summary = summarize(arms, pairs, data.classNames[labelOf(data.classNames, to)]!);
+  const summary = summarize(arms, pairs, data.classNames[labelOf(data.classNames, to)]!, verdictOn);
   const quality: { name: string; quality: QualityResult }[] = [];
   for (const { name, faces } of group.generators)
     for (const { name: of, quality: id } of faces)
