@@ -4,7 +4,7 @@ import { expected, UserError } from '../../ts/base/errors.js';
 test.each([
   [0.1, '0.1 of type number.'],
   ['a\nb', "'a\\nb' of type string."],
-  [Array.from({ length: 12 }, (_, i) => i), '[ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 ] of type object.'],
+  [Array.from({ length: 12 }, (_, i) => i), '[ 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11 ] of type array.'],
   [{ a: { b: { c: { d: 1 } } } }, '{ a: { b: { c: [Object] } } } of type object.'],
 ])('an unexpected %j is shown on one line', (actual, shown) => {
   expect(expected('size', 'an integer', actual).message).toBe(`Expected an integer for size but received ${shown}`);

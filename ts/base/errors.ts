@@ -16,7 +16,8 @@ export class UserError extends Error {
 /** "Expected integer between 1 and 1000 for size but received 0.1 of type number." */
 export function expected(what: string, expectation: string, actual: unknown): UserError {
   const shown = inspect(actual, { breakLength: Infinity, compact: true });
-  return new UserError(`Expected ${expectation} for ${what} but received ${shown} of type ${typeof actual}.`);
+  const type = Array.isArray(actual) ? 'array' : typeof actual;
+  return new UserError(`Expected ${expectation} for ${what} but received ${shown} of type ${type}.`);
 }
 
 /** The first line of the text of whatever was thrown: libraries add advice and stacks below it. */
