@@ -1,7 +1,6 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor4D } from '@tensorflow/tfjs-core';
-import { Philox } from '../base/random.js';
-import { streams } from './draws.js';
+import { drawUniform } from './draws.js';
 
 /** Kinds of change, in the order in which they are made. */
 export const diffAugmentations = ['color', 'translation', 'cutout'] as const;
@@ -52,7 +51,7 @@ const turned = (x: Tensor4D): Tensor4D => tf.transpose(x, [0, 2, 1, 3]);
 /** Of an image's side: how far it is moved at most, and the side of the square that is cut out (Zhao et al. 2020). */
 const translationRatio = 0.125;
 const cutoutRatio = 0.5;
-const wordsPerImage = 7;
+const drawsPerImage = 7;
 
 /** A step's draws for some images. @param image their shape */
 export function drawDiffAugment(
@@ -62,9 +61,9 @@ export function drawDiffAugment(
   count: number,
   [h, w, channels]: readonly [number, number, number],
 ): DiffAugmentInputs {
-  const random = new Philox(seed, streams.augment, step * count * wordsPerImage);
   // Of every kind, wanted or not: one does not change the others.
-  const draws = Array.from({ length: count }, () => Array.from({ length: wordsPerImage }, () => random.uniform()));
+  const all = drawUniform(seed, 'augment', step, count * drawsPerImage);
+  const draws = Array.from({ length: count }, (_, i) => all.subarray(i * drawsPerImage, (i + 1) * drawsPerImage));
   const scalars = (at: number, low: number, high: number) =>
     tf.tensor4d(
       draws.map((draw) => low + (high - low) * draw[at]!),
@@ -84,7 +83,8 @@ export function drawDiffAugment(
   return inputs;
 }
 
-type Draws = readonly (readonly number[])[];
+/** Of each image, uniform in [0, 1). */
+type Draws = readonly Float32Array[];
 
 /** Uniform integers in [low, high] of uniform numbers in [0, 1). */
 const between = (uniform: number, low: number, high: number): number => low + Math.floor(uniform * (high - low + 1));
