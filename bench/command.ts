@@ -1,16 +1,18 @@
 import { precisions } from '../ts/backend/binding.js';
 import { Argument, Command, InvalidArgumentError, Option } from 'commander';
+import { profileStep, type StepProfile } from './calls/profile.js';
+import { profileText } from './calls/table.js';
 import { axisTitles, benchScaling } from './scaling.js';
 import type { Comparison } from './comparison.js';
 import { benchConvs } from './convs.js';
-import { describeGpu, gpuDevices, type GpuDevice } from './cuda/device.js';
+import { describeGpu, gpuDevices, gpuEngine, type GpuDevice } from './cuda/device.js';
 import { benchGpu, gpuNetworks, type GpuNetwork, type GpuRaceOptions } from './cuda/race.js';
 import { engineNames } from './engines.js';
 import { benchGeneration } from './generation.js';
 import { benchKernels } from './kernels.js';
 import { describeMachine, loadWarning, machineLine, type Machine } from './machine.js';
 import { flags, listOf, oneOf, seconds, shortTurnMs, wholeNumber, type BenchOptions } from './options.js';
-import { save, tableOf } from './output.js';
+import { save, saveJson, tableOf } from './output.js';
 import { benchPeers, peerTasks, type PeersOptions, type PeerTaskName } from './peers.js';
 import { configurationIds, gpuConfigurations } from './peers/configurations.js';
 import { benchPrecision } from './precision.js';
@@ -50,6 +52,14 @@ Examples:
   npm run bench -- cuda --batch 1,16 --python torch/bin/python --peer ../peer
   npm run bench -- cuda --batch 1 --precision tf32 --python torch/bin/python --peer ../peer --configurations merge,merge+captured
   npm run bench -- cuda --device cuda-emulated --network tiny --batch 1 --rounds 1    # no GPU: does all of it work?`;
+
+const callsExamples = `
+A call is timed among others like it, so its inputs are in whatever cache holds them; calls that run side by side in
+a step are counted one after the other.
+
+Examples:
+  npm run bench -- calls --batch 1,8 --network reference
+  npm run bench -- calls --device cuda --batch 1,64 --precision tf32,bfloat16`;
 
 type Run = () => Promise<void>;
 
@@ -118,9 +128,7 @@ export function benchCommand(): { command: Command; chosen: Run } {
     flags.batch([1, 4, 16, 64]),
     flags.rounds(5),
     flags.precision(precisions),
-    new Option('--network <name>', `what is trained: ${Object.keys(gpuNetworks).join(', ')}`)
-      .default('write-up')
-      .argParser(oneOf<GpuNetwork>(Object.keys(gpuNetworks) as GpuNetwork[])),
+    gpuNetwork(),
     new Option('--python <path>', 'an interpreter that has PyTorch for GPUs'),
     new Option('--peer <folder>', 'holds ecyclegan_torch.py'),
     new Option('--configurations <list>', `what is tried of PyTorch: ${gpuIds.join(', ')} (default: all)`).argParser(
@@ -134,6 +142,20 @@ export function benchCommand(): { command: Command; chosen: Run } {
           everyNote: true,
           machine: () => describeGpu(options.device, options.precision),
         });
+    });
+  add('calls', 'where a training step goes: each of its kernel calls alone, by kind and by shapes', [
+    new Option('--device <name>', `where: ${stepDevices.join(', ')}`)
+      .default('cpu')
+      .argParser(oneOf<StepDevice>(stepDevices)),
+    flags.batch([1]),
+    flags.precision(),
+    gpuNetwork(),
+    new Option('--seconds <s>', 'for each kernel and shapes').default(0.1).argParser(seconds),
+    new Option('--shapes <n>', 'how many of those that take longest are shown').default(10).argParser(wholeNumber),
+  ])
+    .addHelpText('after', callsExamples)
+    .action((options: CallsOptions & Named) => {
+      run = () => reportCalls(options.name ?? 'calls', options);
     });
   add('convs', 'the convolutions of training, each kernel alone on the native backend', [
     flags.batch([1, 4, 8]),
@@ -149,6 +171,21 @@ export function benchCommand(): { command: Command; chosen: Run } {
     run = () => benchPrecision(options.name ?? 'precision', options.steps);
   });
   return { command, chosen: () => run!() };
+}
+
+const gpuNetwork = (): Option =>
+  new Option('--network <name>', `what is trained: ${Object.keys(gpuNetworks).join(', ')}`)
+    .default('write-up')
+    .argParser(oneOf<GpuNetwork>(Object.keys(gpuNetworks) as GpuNetwork[]));
+
+const stepDevices = ['cpu', ...gpuDevices] as const;
+type StepDevice = (typeof stepDevices)[number];
+
+interface CallsOptions extends Pick<BenchOptions, 'batch' | 'precision'> {
+  readonly device: StepDevice;
+  readonly network: GpuNetwork;
+  readonly seconds: number;
+  readonly shapes: number;
 }
 
 const gpuIds = gpuConfigurations.map(({ id }) => id);
@@ -194,10 +231,7 @@ async function report(
   }: { tables?: boolean; everyNote?: boolean; machine?: () => Promise<Machine> } = {},
 ): Promise<void> {
   const machine = await describe();
-  console.log(machineLine(machine));
-  const warning = loadWarning(machine);
-  if (warning) console.log(warning);
-  console.log();
+  announce(machine);
   const found: Comparison[] = [];
   const said = new Set<string>();
   for await (const comparison of comparisons) {
@@ -209,4 +243,28 @@ async function report(
   }
   const paths = await save(name, found, machine);
   console.log(`Written: ${paths.join(', ')}`);
+}
+
+/** Says what figures are measured on. */
+function announce(machine: Machine): void {
+  console.log(machineLine(machine));
+  const warning = loadWarning(machine);
+  if (warning) console.log(warning);
+  console.log();
+}
+
+async function reportCalls(name: string, options: CallsOptions): Promise<void> {
+  const { device, batch, precision: precisions, network, seconds, shapes } = options;
+  const machine = await (device === 'cpu' ? describeMachine() : describeGpu(device, precisions));
+  announce(machine);
+  const steps: StepProfile[] = [];
+  for (const batchSize of batch)
+    for (const precision of precisions) {
+      const config = { ...gpuNetworks[network], batchSize };
+      const engine = device === 'cpu' ? 'native' : gpuEngine;
+      const step = await profileStep(config, { engine, precision, seconds });
+      console.log(`${profileText(step, machine, shapes)}\n`);
+      steps.push(step);
+    }
+  console.log(`Written: ${await saveJson(name, machine, { network, steps })}`);
 }

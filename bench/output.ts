@@ -7,7 +7,7 @@ import { machineLine, type Machine } from './machine.js';
 import type { Timing } from './measure.js';
 
 /** Milliseconds with three digits. */
-const ms = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
+export const ms = (value: number): string => (value >= 100 ? value.toFixed(0) : value.toPrecision(3));
 
 interface Column {
   readonly head: string;
@@ -40,23 +40,35 @@ function columnsOf({ timings, images }: Comparison, machine: Machine): Column[] 
 export function tableOf(comparison: Comparison, machine: Machine): string {
   const columns = columnsOf(comparison, machine);
   const rows = comparison.timings.map((timing) => columns.map(({ cell }) => cell(timing) ?? ''));
-  const widths = columns.map(({ head }, c) => Math.max(head.length, ...rows.map((row) => row[c]!.length)));
-  const line = (cells: readonly string[]) =>
-    cells
-      .map((text, c) => (c === 0 ? text.padEnd(widths[c]!) : text.padStart(widths[c]!)))
-      .join('  ')
-      .trimEnd();
   const { title, detail, notes = [] } = comparison;
   const heads = columns.map(({ head }) => head);
-  return [`${title} (${detail})`, line(heads), ...rows.map(line), ...notes.map((note) => `  ${note}`)].join('\n');
+  return [`${title} (${detail})`, textTable(heads, rows), ...notes.map((note) => `  ${note}`)].join('\n');
+}
+
+/** Columns as wide as they must be, all but the first to the right. */
+export function textTable(heads: readonly string[], rows: readonly (readonly string[])[]): string {
+  const lines = [heads, ...rows];
+  const widths = heads.map((_, c) => Math.max(...lines.map((cells) => cells[c]!.length)));
+  return lines
+    .map((cells) => cells.map((text, c) => (c === 0 ? text.padEnd(widths[c]!) : text.padStart(widths[c]!))).join('  '))
+    .map((line) => line.trimEnd())
+    .join('\n');
+}
+
+const folder = fileURLToPath(new URL('./results/', import.meta.url));
+
+/** Writes bench/results/<name>.json: when, on what, and what was found. Returns its path. */
+export async function saveJson(name: string, machine: Machine, found: object): Promise<string> {
+  await mkdir(folder, { recursive: true });
+  const path = `${folder}${name}.json`;
+  await writeAtomic(path, `${JSON.stringify({ date: new Date().toISOString(), machine, ...found }, null, 2)}\n`);
+  return path;
 }
 
 /** Writes bench/results/<name>.json and .svg. Returns their paths. */
 export async function save(name: string, comparisons: readonly Comparison[], machine: Machine): Promise<string[]> {
-  const folder = fileURLToPath(new URL('./results/', import.meta.url));
-  await mkdir(folder, { recursive: true });
-  const [json, svg] = [`${folder}${name}.json`, `${folder}${name}.svg`];
-  await writeAtomic(json, `${JSON.stringify({ date: new Date().toISOString(), machine, comparisons }, null, 2)}\n`);
+  const json = await saveJson(name, machine, { comparisons });
+  const svg = `${folder}${name}.svg`;
   const chart = barChartSvg({
     title: `Milliseconds (median), on ${machineLine(machine)}`,
     groups: comparisons.map(({ title, timings }) => ({

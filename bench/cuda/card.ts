@@ -1,5 +1,5 @@
 import type { Precision } from '../../ts/backend/binding.js';
-import type { Cost } from './costs.js';
+import type { Cost } from '../calls/costs.js';
 
 /** What a GPU can do at the most. */
 export interface Card {

@@ -5,8 +5,8 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { addonPath, type Precision } from '../../ts/backend/binding.js';
 import type { Call, Operand } from '../../ts/backend/capture/recorder.js';
-import { dtypes } from '../../ts/backend/dtypes.js';
-import type { NativeBackend, NativeDType } from '../../ts/backend/native-backend.js';
+import type { NativeBackend } from '../../ts/backend/native-backend.js';
+import { dtypeOf } from '../calls/repeated.js';
 import { kernelNames } from './names.js';
 
 /** How a kernel call starts something on a GPU. */
@@ -67,10 +67,7 @@ export class LaunchLog {
   }
 }
 
-const tensorFor = (backend: NativeBackend, { dims, dtype }: Operand) => {
-  const name = Object.entries(dtypes).find(([, number]) => number === dtype)![0] as NativeDType;
-  return backend.makeOutput([...dims], name);
-};
+const tensorFor = (backend: NativeBackend, operand: Operand) => backend.makeOutput([...operand.dims], dtypeOf(operand));
 
 /** Functions of a library by their offsets. Those of anonymous namespaces follow the name of their file. */
 function functionNames(library: string): Map<string, string> {

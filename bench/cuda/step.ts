@@ -2,10 +2,12 @@ import { precisions, type Precision } from '../../ts/backend/binding.js';
 import { dependenciesOf } from '../../ts/backend/capture/hazards.js';
 import type { Call } from '../../ts/backend/capture/recorder.js';
 import type { TrainConfig } from '../../ts/train/options.js';
+import { costOf, launchesAside, type Cost } from '../calls/costs.js';
+import { groupsOf, kindOf, kinds } from '../calls/kinds.js';
+import { recordStep } from '../calls/record.js';
 import { boundOf, type Bound, type Card } from './card.js';
-import { costOf, launchesAside, type Cost } from './costs.js';
+import { gpuEngine } from './device.js';
 import type { Launch, LaunchLog } from './launches.js';
-import { recordStep } from './record.js';
 
 /** What a step spends on kernels of one kind. */
 export interface Share {
@@ -28,33 +30,6 @@ export interface StepRoofline {
   readonly sideBySide: Readonly<Record<Precision, number>>;
   /** The kernels as the GPU sees them, of every precision. */
   readonly launched: readonly Launch[];
-}
-
-const kinds: readonly (readonly [title: string, kernels: readonly string[]])[] = [
-  ['dense blocks, forward', ['ResidualDenseBlock']],
-  ['dense blocks, backward', ['ResidualDenseBlockGrad']],
-  ['convolutions, forward', ['Conv2D', 'FusedConv2D']],
-  ['convolutions, by input', ['Conv2DBackpropInput']],
-  ['convolutions, by filter', ['Conv2DBackpropFilter']],
-  ['perceptual loss, forward', ['PerceptualLoss']],
-  ['perceptual loss, backward', ['PerceptualLossGrad']],
-  ['instance norms, both ways', ['InstanceNorm', 'InstanceNormGrad']],
-  ['Adam', ['AdamUpdate']],
-];
-const others = 'all else: element by element, sums, copies';
-const kindOf = (kernel: string): string => kinds.find(([, kernels]) => kernels.includes(kernel))?.[0] ?? others;
-
-/** Calls of the same kernel on the same shapes are the same work. */
-function groupsOf(calls: readonly Call[]): Call[][] {
-  const groups = new Map<string, Call[]>();
-  for (const call of calls) {
-    const shapes = [...call.inputs, ...call.outputs].map(({ dims, dtype }) => `${dtype}[${dims.join()}]`);
-    const key = `${call.kernel} ${shapes.join(' ')} ${call.attrs.join()}`;
-    const group = groups.get(key);
-    if (group) group.push(call);
-    else groups.set(key, [call]);
-  }
-  return [...groups.values()];
 }
 
 /** Seconds of a call: alone, and if launches cost nothing. */
@@ -83,7 +58,7 @@ export async function stepRoofline(config: TrainConfig, card: Card, log: LaunchL
   const totals = new Map<string, Total>();
   const bounds = byPrecision(() => ({ products: 0, memory: 0, launches: 0 }));
   const launched: Launch[] = [];
-  const calls = await recordStep(config);
+  const calls = await recordStep(config, gpuEngine);
   const times = byPrecision(() => new Map<Call, Times>());
   for (const group of groupsOf(calls)) {
     const [call] = group as [Call];
@@ -108,11 +83,10 @@ export async function stepRoofline(config: TrainConfig, card: Card, log: LaunchL
     total.cost.otherFlops += count * cost.otherFlops;
     total.cost.bytes += count * cost.bytes;
   }
-  const order = [...kinds.map(([title]) => title), others];
   return {
     ...{ batch: config.batchSize, bounds, launched },
     sideBySide: byPrecision((precision) => sideBySide(calls, times[precision])),
-    shares: order.flatMap((title) => {
+    shares: kinds.flatMap((title) => {
       const total = totals.get(title);
       if (!total) return [];
       const launches = total.blocks.reduce((sum, { count }) => sum + count, 0);

@@ -1,12 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { boundOf, cardOf, h200 } from '../../bench/cuda/card.js';
 import { compiledText, spills } from '../../bench/cuda/compiled.js';
-import { costOf } from '../../bench/cuda/costs.js';
+import { costOf } from '../../bench/calls/costs.js';
 import { shortName } from '../../bench/cuda/names.js';
 import { multiprocessors, occupancy } from '../../bench/cuda/occupancy.js';
 import { between } from '../../bench/cuda/page.js';
 import { benchGpu } from '../../bench/cuda/race.js';
-import { recordStep } from '../../bench/cuda/record.js';
+import { recordStep } from '../../bench/calls/record.js';
 import { parseResources } from '../../bench/cuda/resources.js';
 import { networks } from '../../bench/configs.js';
 import { stepFlops, vgg19Flops } from '../../bench/flops.js';

@@ -1,9 +1,10 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { Tensor, Tensor4D } from '@tensorflow/tfjs-core';
+import type { Precision } from '../../ts/backend/binding.js';
 import type { Call } from '../../ts/backend/capture/recorder.js';
 import { simplified } from '../../ts/backend/capture/simplify.js';
 import { trace } from '../../ts/backend/capture/trace.js';
-import { useEngine, type EngineName } from '../../ts/backend/engine.js';
+import { useEngine } from '../../ts/backend/engine.js';
 import type { NativeBackend } from '../../ts/backend/native-backend.js';
 import { makeDiscriminator } from '../../ts/models/discriminator.js';
 import { makeGenerator } from '../../ts/models/generator.js';
@@ -14,14 +15,17 @@ import { featuresOf } from '../../ts/ops/perceptual-loss.js';
 import type { TrainConfig } from '../../ts/train/options.js';
 import { trainStep, type DiscriminatorInputs, type NetworkState, type StepInputs } from '../../ts/train/step.js';
 import { randomFeatures, vgg19 } from '../works.js';
-import { gpuEngine } from './device.js';
 
 /**
  * The kernel calls of one training step, as a run replays them: both discriminators learn, features
  * of real images are there already. Nothing of it is computed.
  */
-export async function recordStep(config: TrainConfig, engine: EngineName = gpuEngine): Promise<Call[]> {
-  await useEngine(engine);
+export async function recordStep(
+  config: TrainConfig,
+  engine: 'native' | 'native-cuda',
+  precision: Precision = 'float32',
+): Promise<Call[]> {
+  await useEngine(engine, precision);
   const backend = tf.backend() as NativeBackend;
   let calls: Call[] = [];
   tf.tidy(() => {
