@@ -137,6 +137,8 @@ class Addon : public Napi::Addon<Addon> {
   // read(id) -> ArrayBuffer with a copy
   Napi::Value Read(const Napi::CallbackInfo& info) {
     return guarded(info.Env(), [&]() -> Napi::Value {
+      // Whose replay goes wrong is to hear of it, not who reads something else meanwhile.
+      if (device().records()) replays_.wait();
       const auto buffer = buffer_of(info[0]);
       auto copy = Napi::ArrayBuffer::New(info.Env(), buffer.bytes);
       if (buffer.bytes) device_->read(copy.Data(), buffer.data, buffer.bytes);

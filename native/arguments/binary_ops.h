@@ -76,6 +76,9 @@ struct Pow : Costly {
     return static_cast<float>(js_pow(a, b));
   }
   RAREFACE_PORTABLE static std::int32_t apply(std::int32_t a, std::int32_t b) {
+    constexpr double kExact = 9007199254740992;  // 2^53
+    if (const double power = b < 0 ? kExact : whole_pow(a, b); std::fabs(power) < kExact)
+      return to_int32(power);
     return to_int32(js_pow(a, b));
   }
 };

@@ -24,6 +24,15 @@ RAREFACE_PORTABLE inline double js_pow(double x, double y) {
   return std::pow(x, y);
 }
 
+// x to the power of n, a whole number from 0 on: exact where it is below 2^53. A device's own pow need
+// not be.
+RAREFACE_PORTABLE inline double whole_pow(double x, std::int64_t n) {
+  double power = 1;
+  for (double square = x; n > 0; n /= 2, square *= square)
+    if (n % 2 == 1) power *= square;
+  return power;
+}
+
 // Remainder with the divisor's sign, as tfjs's Mod.
 RAREFACE_PORTABLE inline double floor_mod(double a, double b) {
   const double rest = std::fmod(a, b);

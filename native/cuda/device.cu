@@ -1,6 +1,8 @@
 // A GPU as a device: its memory, one stream for all that runs on it, and graphs.
+#include <cstring>
 #include <deque>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <utility>
 #include <vector>
@@ -54,8 +56,20 @@ Stream make_stream() {
 }
 
 struct FreeHost {
-  void operator()(std::int32_t* memory) const { cudaFreeHost(memory); }
+  void operator()(void* memory) const { cudaFreeHost(memory); }
 };
+template <class T>
+using Pinned = std::unique_ptr<T[], FreeHost>;
+
+template <class T>
+Pinned<T> make_pinned(std::size_t count, unsigned flags, const char* doing) {
+  void* memory = nullptr;
+  check(cudaHostAlloc(&memory, count * sizeof(T), flags), doing);
+  return Pinned<T>(static_cast<T*>(memory));
+}
+
+// Of pinned memory through which what is written goes.
+constexpr std::size_t kStagingBytes = 4 << 20;
 
 struct FreeDevice {
   void operator()(std::uint32_t* memory) const { cudaFree(memory); }
@@ -68,12 +82,11 @@ class Gpu final : public Device, public Host {
     use();
     stream_ = make_stream();
     captured_ = make_stream();
-    void* flags = nullptr;
-    check(cudaHostAlloc(&flags, sizeof(std::int32_t), cudaHostAllocMapped), "making flags");
-    host_flags_.reset(static_cast<std::int32_t*>(flags));
-    *host_flags_ = 0;
+    staging_ = make_pinned<std::byte>(kStagingBytes, cudaHostAllocDefault, "making staging memory");
+    host_flags_ = make_pinned<std::int32_t>(1, cudaHostAllocMapped, "making flags");
+    host_flags_[0] = 0;
     void* seen = nullptr;
-    check(cudaHostGetDevicePointer(&seen, flags, 0), "making flags");
+    check(cudaHostGetDevicePointer(&seen, host_flags_.get(), 0), "making flags");
     device_flags_ = static_cast<std::int32_t*>(seen);
     own_lane_ = std::make_unique<Lane>(*this, false);
     lane_ = own_lane_.get();
@@ -112,8 +125,23 @@ class Gpu final : public Device, public Host {
   }
 
   void write(void* to, const void* from, std::size_t bytes) override {
-    transfer(to, from, bytes, cudaMemcpyHostToDevice);
-    // `from` is pageable, so it is staged before the call returns.
+    // By way of staging: from other memory a copy may go on after the call returns.
+    const auto* source = static_cast<const std::byte*>(from);
+    auto* target = static_cast<std::byte*>(to);
+    while (bytes > 0) {
+      if (staged_ == kStagingBytes) {
+        synchronize();
+        staged_ = 0;
+      }
+      const std::size_t piece = std::min(bytes, kStagingBytes - staged_);
+      std::byte* staging = staging_.get() + staged_;
+      std::memcpy(staging, source, piece);
+      transfer(target, staging, piece, cudaMemcpyHostToDevice);
+      staged_ += piece;
+      source += piece;
+      target += piece;
+      bytes -= piece;
+    }
   }
 
   void read(void* to, const void* from, std::size_t bytes) override {
@@ -126,10 +154,9 @@ class Gpu final : public Device, public Host {
   }
 
   void wait() override {
-    use();
-    note(cudaStreamSynchronize(stream_.get()), "running kernels");
-    const auto flagged = static_cast<DeviceError>(*host_flags_);
-    *host_flags_ = 0;
+    synchronize();
+    const auto flagged = static_cast<DeviceError>(host_flags_[0]);
+    host_flags_[0] = 0;
     if (flagged == DeviceError::index_out_of_range)
       fail("a kernel was given an index outside of its tensor");
     if (flagged != DeviceError::none) fail("a kernel flagged error ", static_cast<int>(flagged));
@@ -180,8 +207,16 @@ class Gpu final : public Device, public Host {
   // Every thread has a current GPU of its own. Throws what went wrong before, so that nobody takes
   // what is in memory for results.
   void use() {
-    if (!broken_.empty()) fail(broken_);
+    {
+      const std::lock_guard lock(broken_mutex_);
+      if (!broken_.empty()) fail(broken_);
+    }
     check(cudaSetDevice(number_), "using GPU ", number_);
+  }
+
+  void synchronize() {
+    use();
+    note(cudaStreamSynchronize(stream_.get()), "running kernels");
   }
 
   void transfer(void* to, const void* from, std::size_t bytes, cudaMemcpyKind kind) {
@@ -195,6 +230,7 @@ class Gpu final : public Device, public Host {
     try {
       check(status, doing...);
     } catch (const std::runtime_error& error) {
+      const std::lock_guard lock(broken_mutex_);
       broken_ = std::string("the GPU failed and cannot be used by this process any more: ") +
                 error.what();
       throw std::runtime_error(broken_);
@@ -202,13 +238,17 @@ class Gpu final : public Device, public Host {
   }
 
   int number_;
+  std::mutex broken_mutex_;
   std::string broken_;
   Stream stream_, captured_;
-  std::unique_ptr<std::int32_t, FreeHost> host_flags_;
+  Pinned<std::byte> staging_;
+  std::size_t staged_ = 0;  // bytes from its start that copies may still read
+  Pinned<std::int32_t> host_flags_;
   std::int32_t* device_flags_ = nullptr;
   std::unique_ptr<Lane> own_lane_;  // of what is run at once
   Lane* lane_ = nullptr;            // of the work at hand; another one while recording
   Recording* recording_ = nullptr;  // at work
+  bool beside_ = false;             // whether what runs was put aside
   Precision precision_ = Precision::float32;
 };
 
@@ -227,6 +267,8 @@ class During {
 };
 
 void Gpu::aside(const std::function<void(Host&)>& work) {
+  require(!beside_, "work that is done aside cannot put work aside");
+  const During<bool> beside(beside_, true);
   std::unique_ptr<Lane>& side = lane_->side;
   if (!side) side = std::make_unique<Lane>(*this, recording_ != nullptr);
   const ScratchUse scratch(side->scratch);

@@ -26,8 +26,8 @@ struct Turn {
 };
 
 // All its work happens in the order of the calls, but for what it has recorded. Used by one thread
-// at a time, which need not always be the same. Everything throws std::runtime_error that says what
-// went wrong.
+// at a time, which need not always be the same; meanwhile another may allocate, free and write
+// memory that is not in use. Everything throws std::runtime_error that says what went wrong.
 class Device {
  public:
   virtual ~Device() = default;
@@ -51,7 +51,8 @@ class Device {
   // Returns when all that was asked for is done.
   virtual void wait() = 0;
 
-  // Whether record() gives graphs.
+  // Whether record() gives graphs. Reading then waits for all that was asked for, and throws what
+  // went wrong in it.
   virtual bool records() const { return false; }
   // Makes the calls 0..turns.size()-1, and notes what they run without doing it. Calls that do not
   // wait for each other may run at the same time. The addresses of tensors become part of the

@@ -55,6 +55,9 @@ function dropForeignCache(output, generator, nvcc) {
   rmSync(join(output, 'CMakeFiles'), { recursive: true, force: true });
 }
 
+/** RAREFACE_WERROR=1: warnings are errors, as CI has it. */
+const warnings = { RAREFACE_WERROR: process.env.RAREFACE_WERROR === '1' ? 'ON' : 'OFF' };
+
 /** CMake's settings for kernels for GPUs. @param toolkit as findToolkit gives it, or undefined for none */
 function cudaSettings(toolkit) {
   if (!toolkit) return { RAREFACE_CUDA: 'OFF' };
@@ -74,7 +77,10 @@ export function buildWithCmake({ output, isas, tools, toolkit, settings = {} }) 
   const jobs = availableParallelism();
   const cuda = toolkit ? `, CUDA ${toolkit.release}` : '';
   console.log(`rareface: building the native addon (CMake, ${generator}${cuda}, ${jobs} jobs)...`);
-  const defined = Object.entries({ RAREFACE_ISAS: isas.join(';'), ...cudaSettings(toolkit), ...settings });
+  const defined = Object.entries({
+    ...{ RAREFACE_ISAS: isas.join(';'), ...warnings },
+    ...{ ...cudaSettings(toolkit), ...settings },
+  });
   dropForeignCache(output, generator, toolkit?.nvcc);
   // Not cmake-js's `compile`: it keeps the settings of an earlier build, and starts all over after
   // an error.
@@ -97,6 +103,7 @@ export function buildEmulator({ output, folder, tools }) {
     CMAKE_LIBRARY_OUTPUT_DIRECTORY: folder,
     RAREFACE_CUDA: 'OFF',
     RAREFACE_CUDA_EMULATOR: 'ON',
+    ...warnings,
   };
   const defined = Object.entries(settings).map(([name, value]) => `-D${name}=${value}`);
   runLogged('cmake', ['-S', root, '-B', output, '-G', generator, ...defined], { log: join(output, 'configure.log') });

@@ -109,6 +109,18 @@ TEST_F(GpuTest, GivesBackWhatIsPooledBeforeMemoryRunsOut) {
   memory->release(second);
 }
 
+TEST_F(GpuTest, LetsGoOfWhatIsWrittenAtOnce) {
+  // More than passes through its staging memory in one go, and no multiple of it.
+  std::vector<float> large(3'000'001);
+  for (std::size_t i = 0; i < large.size(); ++i) large[i] = static_cast<float>(i);
+  const std::vector<float> before = large;
+  const auto first = buffer(large);
+  large.assign(large.size(), -1);
+  const auto second = buffer(large);
+  EXPECT_EQ(values(first), before);
+  EXPECT_EQ(values(second), large);
+}
+
 // y = x + x, z = y * y, with y in the arena: bindings 0 arena, 1 x, 2 z.
 class GpuPlanTest : public GpuTest {
  protected:
