@@ -7,6 +7,7 @@ import { setTimeout } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { UserError } from '../../ts/base/errors.js';
 import { studyCommand } from '../../ts/cli/study-command.js';
+import { ferClasses } from '../../ts/data/classes.js';
 import { printed } from '../helpers/printed.js';
 import { doneTasks, ended, startCommand, tinyStudy, written, writeTinyStudy } from '../helpers/tiny-study.js';
 
@@ -215,13 +216,26 @@ test('a cell that fails is told of, and the others go on', { timeout: 300_000 },
         vary: {},
       },
     ],
-    ...{ on: ['none'], classical: [], repeats: 1, added: [100_000] },
+    ...{ on: ['none'], classical: [], repeats: 1, added: [100_000], data: join(other, 'fer.csv') },
   });
+  await writeFile(join(other, 'fer.csv'), ferRows(4, { Neutral: 12 }));
   const code = process.exitCode;
   const said = await printed(() => studyCommand(['--config', file, '--out', join(other, 'out')]));
   expect(process.exitCode).toBe(1);
   process.exitCode = code;
-  expect(said).toMatch(/Without figures: unfiltered\/Disgust\/short \+100000 \(.*Cannot make 200000 faces from/);
+  expect(said).toMatch(
+    /Without figures: unfiltered\/Disgust\/short \+100000 \(.*Cannot make 200000 faces from the 11 Neutral faces/,
+  );
   expect(said).toMatch(/^unfiltered: the baseline alone was fitted; nothing is compared\.\n/);
   expect((await written(join(other, 'out'))).page).toContain('Without figures: 1');
 });
+
+/** Rows of FER2013 of flat grey faces, every other of which is no Training row: a study takes them all. */
+function ferRows(each: number, others: Readonly<Record<string, number>>): string {
+  const labels = ferClasses.flatMap((name, label) => Array.from({ length: others[name] ?? each }, () => label));
+  const rows = labels.map((label, i) => {
+    const pixels = Array.from({ length: 48 * 48 }, () => 5 * i).join(' ');
+    return `${label},${pixels},${i % 2 ? 'PublicTest' : 'Training'}`;
+  });
+  return ['emotion,pixels,Usage', ...rows, ''].join('\n');
+}

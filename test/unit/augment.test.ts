@@ -170,12 +170,15 @@ describe('augment', () => {
     await run({ onnx: generator, n: 8, format: 'csv' });
     await run({ onnx: generator, n: 8, out: join(folder, 'png') });
     expect((await readdir(out)).sort()).toEqual(['contact-sheet.png', 'faces.csv', 'manifest.csv']);
-    // Rows of other splits than Training are no sources.
+    // Rows of other splits than Training are no sources, unless all rows are asked for.
     const csv = join(folder, 'splits.csv');
     const rowsText = await readFile(join(out, 'faces.csv'), 'utf8');
     await writeFile(csv, rowsText.replaceAll(/^1,/gm, '6,').replace(/Training(?=\n6[^\n]*\n*$)/, 'PublicTest'));
     await expect(run({ onnx: generator, n: 1000, data: csv, out: join(folder, 'many') })).rejects.toThrow(
       'Cannot make 1000 faces from the 7 Neutral faces',
+    );
+    await expect(run({ onnx: generator, n: 1000, data: csv, usage: 'all', out: join(folder, 'many') })).rejects.toThrow(
+      'Cannot make 1000 faces from the 8 Neutral faces',
     );
     const rows = await loadFaces({ data: join(out, 'faces.csv'), size: 48, channels: 1, usage: 'training' });
     const files = await loadFaces({ data: join(folder, 'png'), size: 48, channels: 1 });

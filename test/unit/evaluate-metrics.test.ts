@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
+import { Philox } from '../../ts/base/random.js';
 import { measures, metricsOf } from '../../ts/evaluate/metrics.js';
 import { benjaminiHochberg, compare, estimate, holm } from '../../ts/evaluate/statistics.js';
 
@@ -49,7 +50,7 @@ describe('metricsOf', () => {
 describe('the corrected resampled t-test', () => {
   const { differences, testOverTrain, t, oneSidedP, interval } = golden.comparison;
   test("gives the figures of scikit-learn's published example", () => {
-    const found = compare(differences, testOverTrain);
+    const found = compare(differences, testOverTrain, 0);
     expect(found.t).toBeCloseTo(0.75, 3);
     expect(found.p / 2).toBeCloseTo(0.227, 3);
     expect(found.t).toBeCloseTo(t, 10);
@@ -60,7 +61,7 @@ describe('the corrected resampled t-test', () => {
   });
 
   test('turns its sign with the difference', () => {
-    const [there, back] = [differences, differences.map((d) => -d)].map((d) => compare(d, testOverTrain));
+    const [there, back] = [differences, differences.map((d) => -d)].map((d) => compare(d, testOverTrain, 0));
     expect(back!.t).toBe(-there!.t);
     expect(back!.p).toBe(there!.p);
     expect(back!.effect).toBe(-there!.effect);
@@ -68,16 +69,37 @@ describe('the corrected resampled t-test', () => {
 
   test('without correction is the plain paired one', () => {
     // Differences 1, 2, 3, 4: mean 2.5, s^2 5/3, so t = 2.5 / sqrt(5/12), p = 0.0305 with 3 degrees of freedom.
-    const { t: plain, p, effect } = compare([1, 2, 3, 4], 0);
+    const { t: plain, p, effect } = compare([1, 2, 3, 4], 0, 0);
     expect(plain).toBeCloseTo(2.5 / Math.sqrt(5 / 12), 12);
     expect(p).toBeCloseTo(0.030466, 5);
     expect(effect).toBeCloseTo(2.5 / Math.sqrt(5 / 3), 12);
   });
 
-  test('knows differences that never vary', () => {
-    expect(compare([0, 0, 0], 0.1)).toMatchObject({ t: 0, p: 1, effect: 0, low: 0, high: 0 });
-    expect(compare([1, 1, 1], 0.1)).toMatchObject({ t: Infinity, p: 0, low: 1, high: 1 });
-    expect(() => estimate([1], 0.1)).toThrow('at least 2 fits');
+  test('takes figures that agree to be known to a step of theirs', () => {
+    // Three times 0.1 of ten images: s = 0.1 / sqrt(12), t = 0.1 / (s sqrt(1/3 + 1/2)), 2 degrees of freedom.
+    const same = compare([0.1, 0.1, 0.1], 0.5, 0.1);
+    expect(same.t).toBeCloseTo(Math.sqrt(12 / (1 / 3 + 1 / 2)), 10);
+    expect(same.p).toBeCloseTo(0.0631, 3);
+    expect(same.deviation).toBeCloseTo(0, 12);
+    expect(same.low).toBeLessThan(0);
+    expect(Number.isFinite(same.effect)).toBe(true);
+    // What varies by more goes by how it varies.
+    expect(compare([0.1, 0.3, 0.2], 0.5, 0.1)).toEqual(compare([0.1, 0.3, 0.2], 0.5, 0));
+    expect(compare([0, 0, 0], 0.1, 0.1)).toMatchObject({ t: 0, p: 1, effect: 0, mean: 0 });
+    expect(() => estimate([1], 0.1, 0)).toThrow('at least 2 fits');
+  });
+
+  // By simulation: two classifiers of the same recall, few rare images, two folds. Without a step, one in ten
+  // such comparisons has two equal differences, and p = 0.
+  test('finds next to nothing by chance where little is tested on', () => {
+    const random = new Philox(5);
+    const images = 10;
+    const recall = () => Array.from({ length: images }, () => random.uniform() < 0.5).filter(Boolean).length / images;
+    const runs = 2000;
+    const found = Array.from({ length: runs }, () =>
+      compare([recall() - recall(), recall() - recall()], 1, 1 / images),
+    ).filter(({ p }) => p < 0.01);
+    expect(found.length / runs).toBeLessThan(0.01);
   });
 });
 

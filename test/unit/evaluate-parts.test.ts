@@ -152,6 +152,14 @@ function resultOf(of: Job, own: readonly number[]): JobResult {
   };
 }
 
+test('a class of which nothing can be held out is refused before the first fit', () => {
+  // Disgust's images all equal one another: holding one out would hold out all.
+  const groups = faces.groups.map((group, i) => (faces.labels[i] === 0 ? -1 : group));
+  expect(() => imagesOfJob({ ...faces, groups }, { holdout: 1, folds: 2, seed: 1, repeat: 0, fold: 0 })).toThrow(
+    'No image of Disgust can be held out: each equals more others than the 1 to hold out of a class (--holdout)',
+  );
+});
+
 describe('generated faces', () => {
   const { classNames } = { classNames: ['Disgust', 'Happy', 'Neutral'] };
   const byHand = { signal: undefined, trainGenerator: () => Promise.reject(new Error('not asked for')) };
@@ -254,19 +262,27 @@ describe('the summary', () => {
   test('compares fold by fold and says so in a sentence', () => {
     const summary = summarize(arms, [['better', 'baseline']], 'Disgust');
     const precision = summary.comparisons.find((c) => c.measure === 'precision' && c.of === 'Disgust')!;
-    expect(precision).toMatchObject({ mean: 1, better: 3, fits: 3, p: 0, pHolm: 0 });
+    // One image of the class a fold: a step of its precision is 1. t = sqrt(12 / (1/3 + 1/9)).
+    expect(precision).toMatchObject({ mean: 1, better: 3, fits: 3 });
+    expect(precision.t).toBeCloseTo(Math.sqrt(12 / (1 / 3 + 1 / 9)), 10);
+    expect(summary.heldOut).toEqual([0, 0]);
+    expect(summary.arms.map(({ uncalled }) => uncalled)).toEqual([3, 0]);
     expect(summary.arms[1]!.confusion).toEqual([
       [3, 0],
       [0, 3],
     ]);
     expect(verdicts(summary)).toEqual([
-      'better against baseline: Disgust precision +1.000 [+1.000, +1.000], p < 0.001 (corrected < 0.001): higher; ' +
-        'mean AUC 0.000 [0.000, 0.000], p = 1.00 (corrected 1.00): unchanged.',
+      'better against baseline: Disgust precision +1.000 [+0.172, +1.828], p = 0.035 (corrected 0.070): undecided; ' +
+        'mean AUC 0.000 [−0.414, +0.414], p = 1.00 (corrected 1.00): undecided.',
+      'Some fits give no image of their fold Disgust (baseline 3 of 3): its precision and F1 count as 0 there, so that ' +
+        'differences in them may be of how often Disgust is called. Precision of all calls together: baseline none, ' +
+        'better 1.000.',
     ]);
   });
 
   test('is on the figures that are named, and corrected for their number', () => {
-    const judged = (...names: VerdictName[]) => verdicts(summarize(arms, [['better', 'baseline']], 'Disgust', names));
+    const judged = (...names: VerdictName[]) =>
+      verdicts(summarize(arms, [['better', 'baseline']], 'Disgust', names)).slice(0, -1);
     expect(judged('recall')).toEqual([expect.stringMatching(/^better against baseline: Disgust recall [^(]+: \w+\.$/)]);
     expect(judged('f1', 'mean-f1', 'accuracy')).toEqual([
       expect.stringMatching(/: Disgust F1 .*\(corrected .*; mean F1 .*\(corrected .*; accuracy .*\(corrected /),

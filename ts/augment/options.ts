@@ -11,6 +11,7 @@ export const augmentOptions = {
   onnx: file('generator, e.g. gen_ab.onnx of a run'),
   n: whole(1, 10_000_000, 'faces to make'),
   data: maybe(dataOptions.data, 'as trained'),
+  usage: maybe(dataOptions.usage, 'as trained; of other data training'),
   source: maybe(faceClass('class of the faces to translate'), 'as trained'),
   class: maybe(faceClass('class of the faces made'), 'as trained'),
   out: maybe(folder('output folder'), 'augmented/<time>-<class>'),
@@ -31,6 +32,7 @@ export const augmentOptions = {
 
 export const augmentDefaults = {
   data: null,
+  usage: null,
   source: null,
   class: null,
   out: null,
@@ -55,10 +57,15 @@ export interface AugmentOptions extends SessionOptions, SelectSettings {
   /** How many faces to make. */
   n: number;
   /**
-   * Faces to translate: FER2013 as csv or csv.gz (its Training rows), a folder of class folders, or "synthetic".
+   * Faces to translate: FER2013 as csv or csv.gz, a folder of class folders, or "synthetic".
    * Default: what the generator was trained on, if it is still there, else synthetic.
    */
   data?: string;
+  /**
+   * Of data with a usage column: the Training rows alone, or all. Default: as the generator was trained, and of other
+   * data than it was trained on the Training rows.
+   */
+  usage?: 'training' | 'all';
   /** Class of the faces to translate. Default: the one that the generator was trained to translate, else Neutral. */
   source?: string;
   /** Class of the faces made. Default: the one that the generator was trained to make. */

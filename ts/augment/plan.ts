@@ -33,7 +33,8 @@ export async function planFaces(options: AugmentOptions, session: GeneratorSessi
   const notes = session.note === undefined ? [] : [session.note];
   if (session.size === undefined) notes.push(`${onnx} does not say what size its images are: assuming ${size} pixels.`);
 
-  const { note, ...data } = chooseData(options, known);
+  const { note, ...chosenData } = chooseData(options, known);
+  const data = { ...chosenData, ...(options.usage && { usage: options.usage }) };
   if (note !== undefined) notes.push(note);
   const faces = await loadFaces({ ...data, size, channels, skipBad });
   const source = options.source ?? known.from ?? assumed.source;

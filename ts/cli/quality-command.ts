@@ -14,6 +14,9 @@ const description =
   'kept, and whether they are copies of real faces.';
 
 const examples = `
+Generators whose perceptual loss compared features of the network of the embedding look better on it than on
+another: compare them with others on an embedding that had no part in their training (--embedding).
+
 Examples:
   npm run quality -- --generated augmented/20260131-235959-disgust --real fer2013.csv.gz
   npm run quality -- --generated more-disgust --real my-faces --no-classifiers --out quality.json

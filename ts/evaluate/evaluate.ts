@@ -37,7 +37,6 @@ export interface EvaluateStart {
 /** Everything that evaluation.json holds. */
 export interface Evaluation extends Summary {
   readonly config: EvaluateConfig;
-  readonly holdout: number;
   readonly notes: readonly string[];
   readonly verdicts: readonly string[];
 }
@@ -77,7 +76,7 @@ export async function evaluate(config: EvaluateConfig, events: EvaluateEvents = 
     const arms = await runArms(plan, runner, events);
     const summary = summarize(arms.results, arms.pairs, plan.target, config.verdictOn);
     const allNotes = [...notes, ...arms.notes];
-    const evaluation: Evaluation = { config, holdout, notes: allNotes, verdicts: verdicts(summary), ...summary };
+    const evaluation: Evaluation = { config, notes: allNotes, verdicts: verdicts(summary), ...summary };
     return { evaluation, files: await writeEvaluation(config.out, evaluation), fitted: runner.fitted };
   } catch (error) {
     if (!events.signal?.aborted) throw error;

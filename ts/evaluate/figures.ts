@@ -63,6 +63,15 @@ export function fitMetrics({ classNames, fold, holdout, trained }: JobResult): F
   };
 }
 
+/** What one image more or less, or one pair of them for the AUC, changes a figure by at the least. */
+export function stepOf({ confusion }: Metrics, classNames: readonly string[], { measure, of }: FigureName): number {
+  const sizes = confusion.map((row) => row.reduce((a, b) => a + b, 0));
+  const all = sizes.reduce((a, b) => a + b, 0);
+  if (measure === 'accuracy') return 1 / all;
+  const steps = sizes.map((size) => 1 / (measure === 'auc' ? size * (all - size) : size));
+  return of === meanOf ? Math.min(...steps) / steps.length : steps[classNames.indexOf(of!)]!;
+}
+
 export function figureOf(metrics: Metrics, classNames: readonly string[], { measure, of }: FigureName): number {
   if (measure === 'accuracy') return metrics.accuracy;
   return (of === meanOf ? metrics.mean : metrics.classes[classNames.indexOf(of!)]!)[measure];

@@ -1,5 +1,5 @@
 import { UserError } from '../base/errors.js';
-import { digestOfFaces, loadFaces, type FaceSet } from '../data/faces.js';
+import { countLabels, digestOfFaces, loadFaces, type FaceSet } from '../data/faces.js';
 import { stratifiedFolds, without } from '../data/folds.js';
 import { splitGroups } from '../data/split.js';
 import type { JobData, JobSplit } from './job.js';
@@ -47,6 +47,18 @@ export function imagesOfJob(faces: FaceSet, { holdout: perClass, folds, seed, re
   const all = Int32Array.from({ length: faces.count }, (_, i) => i);
   const { train: rest, holdout } =
     perClass > 0 ? splitGroups(faces, { holdout: { perClass }, seed }) : { train: all, holdout: new Int32Array() };
+  if (perClass > 0) checkHeldOut(faces, holdout, perClass);
   const own = stratifiedFolds(faces, { folds, seed, repeat, indices: rest })[fold]!;
   return { train: without(rest, own), fold: own, holdout };
+}
+
+/** @throws UserError for a class that nothing could be held out of: there would be no figures of it */
+function checkHeldOut({ labels, classNames }: FaceSet, holdout: Int32Array, perClass: number): void {
+  const counts = countLabels(labels, classNames.length, holdout);
+  const none = counts.indexOf(0);
+  if (none >= 0)
+    throw new UserError(
+      `No image of ${classNames[none]!} can be held out: each equals more others than the ${perClass} to hold out of a ` +
+        'class (--holdout). Hold out more, or none.',
+    );
 }

@@ -7,6 +7,7 @@ import { directionOf, foldConfig } from './fold-generator.js';
 import { readGeneratedFolder } from '../augment/generated-folder.js';
 import { imagesOfJob, keepFaces } from './job-faces.js';
 import type { Job } from './job.js';
+import { featuresNote, strictNote } from './leaks.js';
 import type { EvaluateConfig } from './options.js';
 import { planArms, type AddedFaces, type Arm, type ArmPlan } from './treatment.js';
 
@@ -96,8 +97,8 @@ async function addedFaces(config: EvaluateConfig, faces: FaceSet): Promise<Added
 async function facesOfFolder(folder: string, faces: FaceSet): Promise<Added> {
   const { labels, digest, strangers } = await readGeneratedFolder(folder, faces);
   const notes = [
-    `Leak: whoever made the faces of ${folder} may have trained on faces that the folds test on. Only those whose ` +
-      'sources are among the training images of a fold count in it.',
+    `Leak: whoever made the faces of ${folder} may have trained on faces that the folds test on, and on those that are ` +
+      'held out. Only those whose sources are among the training images of a fold count in it.',
   ];
   if (strangers > 0)
     notes.push(`${strangers} faces of ${folder} are left out: what they were made from is not among the data.`);
@@ -127,7 +128,7 @@ async function facesOfGenerator(config: EvaluateConfig & { onnx: string }, faces
       made,
       notes: [
         `Leak: ${onnx} is taken as it is. Where it was trained on faces of this data, it has seen those of ${made} and ` +
-          `${source} that the folds test on, so that figures with its faces may be too good: --strict trains it anew on ` +
+          `${source} that the folds test on, and those that are held out, so that figures with its faces may be too good: --strict trains it anew on ` +
           "each fold's training images. What it translates is among the training images of the fold.",
       ],
     };
@@ -136,12 +137,12 @@ async function facesOfGenerator(config: EvaluateConfig & { onnx: string }, faces
   return {
     added: { from: 'training', config: settings, direction, ...translation },
     made,
-    notes: ["Each fold's generator was trained on the training images of that fold alone: nothing leaks."],
+    notes: [strictNote, ...(settings.perceptualAlpha > 0 ? [featuresNote(settings.features)] : [])],
   };
 }
 
 /** How a generator was trained, of what may matter to the result. @throws UserError where its file does not say */
-function settingsOf(metadata: Readonly<Record<string, string>>, onnx: string): Record<string, unknown> {
+function settingsOf(metadata: Readonly<Record<string, string>>, onnx: string) {
   try {
     const settings = JSON.parse(metadata['config'] ?? '') as Record<string, unknown>;
     // As many steps as the generator has had, if it was stopped early.

@@ -28,8 +28,6 @@ export const evaluationSections = (evaluation: Evaluation): Section[] => [
 
 /** What a page says of a summary. */
 export interface Found extends Summary {
-  /** Faces of every class held out from all folds. */
-  readonly holdout: number;
   readonly notes: readonly string[];
   readonly verdicts: readonly string[];
 }
@@ -39,7 +37,7 @@ export interface Found extends Summary {
  * @param shown names of the arms that charts and confusion matrices are of; left out: all
  */
 export function summarySections(found: Found, shown?: readonly string[]): Section[] {
-  const { arms, target, classNames, folds, repeats, notes, holdout, verdicts, comparisons } = found;
+  const { arms, target, classNames, folds, repeats, notes, heldOut, verdicts, comparisons } = found;
   const drawn = arms.filter(({ name }) => shown?.includes(name) ?? true);
   const figures = tableFigures(target);
   const head = ['', ...figures.map(describeFigure)];
@@ -50,7 +48,7 @@ export function summarySections(found: Found, shown?: readonly string[]): Sectio
       return `${mean.toFixed(3)}\n[${low.toFixed(3)}, ${high.toFixed(3)}]`;
     }),
   ];
-  const heldOut = arms.flatMap((arm) => (arm.holdout ? [{ ...arm, holdout: arm.holdout }] : []));
+  const tested = arms.flatMap((arm) => (arm.holdout ? [{ ...arm, holdout: arm.holdout }] : []));
   const chart = (measure: Measure, xName: string) =>
     htmlSvg(
       intervalChartSvg({
@@ -80,14 +78,14 @@ export function summarySections(found: Found, shown?: readonly string[]): Sectio
     { title: 'Precision of each class', html: chart('precision', 'precision') },
     { title: 'AUC of each class against all others', html: chart('auc', 'AUC') },
     ...(comparisons.length > 0 ? [{ title: 'Differences', html: differences(found) }] : []),
-    ...(heldOut.length > 0
+    ...(tested.length > 0
       ? [
           {
-            title: `On ${holdout} held-out faces of every class`,
+            title: `On ${heldOutText(heldOut)} held-out faces of every class`,
             html:
               htmlGrid(
                 head,
-                heldOut.map(({ name, holdout: own }) => [
+                tested.map(({ name, holdout: own }) => [
                   name,
                   ...figures.map((figure) => {
                     const { mean, deviation } = figureIn(own, figure);
@@ -104,6 +102,12 @@ export function summarySections(found: Found, shown?: readonly string[]): Sectio
       : []),
     ...drawn.map((arm) => ({ title: `Confusion, ${arm.name}`, html: confusion(arm, classNames) })),
   ];
+}
+
+/** "100"; "98 to 100" where large groups of equal faces left fewer of some. */
+function heldOutText(counts: readonly number[]): string {
+  const [least, most] = [Math.min(...counts), Math.max(...counts)];
+  return least === most ? String(most) : `${least} to ${most}`;
 }
 
 function differences({ comparisons }: Found): string {

@@ -3,6 +3,7 @@ import {
   figureOf,
   fitMetrics,
   sameFigure,
+  stepOf,
   verdictDefault,
   verdictFigure,
   type FigureName,
@@ -24,6 +25,8 @@ export interface ArmSummary extends Arm {
   readonly figures: readonly Figure[];
   /** On the images held out from all folds, the same ones every time: `low` and `high` know nothing of other images. */
   readonly holdout: readonly Figure[] | null;
+  /** Fits that give no image of their fold the class that verdicts are on: its precision and F1 count as 0 there. */
+  readonly uncalled: number;
   /** Images of each class (row) that were given each class (column), mean of a repeat. */
   readonly confusion: readonly (readonly number[])[];
 }
@@ -47,6 +50,8 @@ export interface Summary {
   readonly verdictOn: readonly FigureName[];
   readonly folds: number;
   readonly repeats: number;
+  /** Images of each class that are held out from all folds. */
+  readonly heldOut: readonly number[];
   readonly arms: readonly ArmSummary[];
   readonly comparisons: readonly ComparedFigure[];
 }
@@ -83,8 +88,9 @@ export function summarize(
   const corrected = holm(judged.map((i) => compared[i]!.p));
   return {
     ...{ classNames, target, verdictOn, folds, repeats },
+    heldOut: classNames.map((_, label) => first[0]!.holdout.labels.filter((own) => own === label).length),
     arms: arms.map(({ name, treatment, results }) =>
-      summarizeArm({ name, treatment }, results, measured.get(name)!, repeats),
+      summarizeArm({ name, treatment }, results, measured.get(name)!, { target, repeats }),
     ),
     comparisons: compared.map((figure, i) => {
       const at = judged.indexOf(i);
@@ -97,17 +103,20 @@ function compareFits(ours: readonly FitMetrics[], theirs: readonly FitMetrics[],
   const differences = ours.map(
     ({ fold, classNames }, i) => figureOf(fold, classNames, name) - figureOf(theirs[i]!.fold, classNames, name),
   );
-  return compare(differences, testOverTrain(ours));
+  return compare(differences, testOverTrain(ours), step(ours, 'fold', name));
 }
 
 const testOverTrain = (fits: readonly FitMetrics[]): number => mean(fits.map((fit) => fit.testOverTrain));
+/** The largest of any fit. */
+const step = (fits: readonly FitMetrics[], of: 'fold' | 'holdout', name: FigureName): number =>
+  Math.max(...fits.map((fit) => stepOf(fit[of]!, fit.classNames, name)));
 const mean = (values: readonly number[]): number => values.reduce((a, b) => a + b, 0) / values.length;
 
 function summarizeArm(
   arm: Arm,
   results: readonly JobResult[],
   fits: readonly FitMetrics[],
-  repeats: number,
+  { target, repeats }: Pick<Summary, 'target' | 'repeats'>,
 ): ArmSummary {
   const { classNames } = fits[0]!;
   const figures = (of: 'fold' | 'holdout') =>
@@ -116,6 +125,7 @@ function summarizeArm(
       ...estimate(
         fits.map((fit) => figureOf(fit[of]!, classNames, name)),
         testOverTrain(fits),
+        step(fits, of, name),
       ),
     }));
   return {
@@ -124,6 +134,7 @@ function summarizeArm(
     added: mean(results.map(({ added }) => added)),
     figures: figures('fold'),
     holdout: fits[0]!.holdout ? figures('holdout') : null,
+    uncalled: fits.filter(({ fold }) => fold.confusion.every((row) => row[classNames.indexOf(target)] === 0)).length,
     confusion: classNames.map((_, row) =>
       classNames.map((_, column) => fits.reduce((sum, { fold }) => sum + fold.confusion[row]![column]!, 0) / repeats),
     ),

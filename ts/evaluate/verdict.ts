@@ -34,12 +34,14 @@ const describeP = (p: number): string => `p ${p < 0.001 ? '' : '= '}${shortP(p)}
 
 /**
  * One sentence for each two arms that were compared, e.g. "generated against baseline: Disgust
- * precision +0.041 [+0.010, +0.072], p = 0.012 (corrected 0.036): higher; mean AUC ..."
+ * precision +0.041 [+0.010, +0.072], p = 0.012 (corrected 0.036): higher; mean AUC ..."; and what a precision
+ * of nothing is taken for, where that happened.
  */
-export function verdicts({ comparisons, verdictOn }: Summary): string[] {
+export function verdicts(summary: Summary): string[] {
+  const { comparisons, verdictOn } = summary;
   const corrected = comparisons.filter(({ pHolm }) => pHolm !== null);
   const pairs = new Map(corrected.map((figure) => [`${figure.arm} against ${figure.against}`, figure]));
-  return [...pairs].map(([pair, { arm, against }]) => {
+  const sentences = [...pairs].map(([pair, { arm, against }]) => {
     const parts = verdictOn.map((name) => {
       const figure = corrected.find(
         (other) => other.arm === arm && other.against === against && sameFigure(other, name),
@@ -49,6 +51,26 @@ export function verdicts({ comparisons, verdictOn }: Summary): string[] {
     });
     return `${pair}: ${parts.join('; ')}.`;
   });
+  return [...sentences, ...uncalledNote(summary)];
+}
+
+/**
+ * A mean precision over folds counts 0 where a fit gives no image the class, so that whoever calls the class more
+ * often seems more precise: then the precision of all calls together is what to look at as well.
+ */
+function uncalledNote({ arms, classNames, target }: Summary): string[] {
+  const without = arms.filter(({ uncalled }) => uncalled > 0);
+  if (without.length === 0) return [];
+  const label = classNames.indexOf(target);
+  const pooled = arms.map(({ name, confusion }) => {
+    const calls = confusion.reduce((sum, row) => sum + row[label]!, 0);
+    return `${name} ${calls === 0 ? 'none' : (confusion[label]![label]! / calls).toFixed(3)}`;
+  });
+  return [
+    `Some fits give no image of their fold ${target} (${without.map(({ name, uncalled, fits }) => `${name} ${uncalled} of ${fits}`).join(', ')}): ` +
+      `its precision and F1 count as 0 there, so that differences in them may be of how often ${target} is called. ` +
+      `Precision of all calls together: ${pooled.join(', ')}.`,
+  ];
 }
 
 /** What the words of verdicts mean. */

@@ -217,7 +217,14 @@ class Group {
     const config = trainSettings(variant.name, variant.preset, variant.settings, study, target, storedFile);
     const what = `${variant.name} to ${target.to}${of}`;
     const train = graph.add({ kind: 'train', data: subset, config }, `train ${what}`);
-    const make = { kind: 'generate', generator: train, source: target.from, class: target.to, seed } as const;
+    const make = {
+      kind: 'generate',
+      generator: train,
+      source: target.from,
+      class: target.to,
+      usage: 'all',
+      seed,
+    } as const;
     const generate = graph.add(
       // A fold takes those whose sources it trains on: so many of them on average.
       {

@@ -1,9 +1,13 @@
 import { htmlGrid, htmlText, type Section } from '../report/html.js';
 import type { QualityResult } from '../quality/quality.js';
 
-/** Figures on how good generated faces are, a row for each set. */
+/**
+ * Figures on how good generated faces are, a row for each set.
+ * @param flattered generators that were trained by features of the network that the embedding is of
+ */
 export function qualitySection(
   measured: readonly { readonly name: string; readonly quality: QualityResult }[],
+  flattered: readonly string[],
 ): Section[] {
   if (measured.length === 0) return [];
   const rows = measured.flatMap(({ name, quality: { classes } }) =>
@@ -32,7 +36,11 @@ export function qualitySection(
     `Embedding: ${measured[0]!.quality.embedding}. Identity kept: cosine to the embedding of the own source. Expression ` +
     'reached: probability of the class by classifiers that saw neither. Trained on them: precision and recall of the ' +
     'class on real faces, of a classifier that had these in place of real ones. Near copies: nearer to a real face than ' +
-    '99 % of real faces are to another, by pixels.';
+    '99 % of real faces are to another, by pixels.' +
+    (flattered.length > 0
+      ? ` The perceptual loss of ${flattered.join(', ')} compares features of the same network, so figures on its embedding ` +
+        'flatter them beside other generators: another embedding (an ONNX network) would not.'
+      : '');
   return [{ title: 'quality of the faces', html: htmlGrid(head, [...real, ...rows]) + htmlText([explained]) }];
 }
 

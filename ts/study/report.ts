@@ -1,3 +1,5 @@
+import { embeddingDefaults } from '../embed/options.js';
+import { featuresNote, strictNote } from '../evaluate/leaks.js';
 import { summarySections } from '../evaluate/report.js';
 import { describeFigure, type FigureName } from '../evaluate/figures.js';
 import { figureIn, type Summary } from '../evaluate/summary.js';
@@ -13,14 +15,17 @@ import {
   htmlText,
   type Section,
 } from '../report/html.js';
+import { presets } from '../train/presets.js';
 import { headlineOf } from './headline.js';
 import { lossSections } from './report-losses.js';
 import { qualitySection } from './report-quality.js';
 import { facesSheet } from './report-faces.js';
-import type { ExpandedStudy, StudyGroup } from './matrix.js';
+import type { ExpandedStudy, StudyGenerator, StudyGroup } from './matrix.js';
+import type { Study } from './options.js';
 import type { GroupResult, StudyResult } from './results.js';
 import type { Failures } from './schedule.js';
 import type { Store } from './store.js';
+import { variantsOf } from './variants.js';
 
 export interface ReportOptions {
   /** Whether real faces, and what was made of them, may be seen. */
@@ -54,22 +59,49 @@ export async function studyPage(
 /** Without the folders of whoever did it. */
 const nameOf = (path: string): string => path.split('/').at(-1)!;
 
-function notesOf({ study, groups }: ExpandedStudy): string[] {
-  const { folds, repeats, holdout, strict } = study;
+/** How figures came about, and what has seen the faces that they are of. */
+function notesOf(expanded: ExpandedStudy): string[] {
+  const { study, groups, graph } = expanded;
+  const { folds, repeats, holdout, strict, filters } = study;
   const made = groups.some(({ generators }) => generators.length > 0);
+  const selected = graph.ofKind('generate').some(({ task }) => task.kind === 'generate' && task.select !== null);
   return [
     `Every figure is of ${repeats} x ${folds}-fold cross-validation, each treatment on the same folds, from the same ` +
-      `starting weights; ${holdout} faces of every class are held out from all of it, generators too.`,
-    ...(!made
-      ? []
-      : strict
-        ? ["Each fold's generators were trained on the training images of that fold alone: nothing leaks."]
-        : [
-            'Leak: a generator was trained on all faces that are not held out, those that a fold tests on among them, so ' +
-              'that figures on the folds may be too good; those on the held-out faces are not. Faces made from a face ' +
-              'that a fold tests on are left out of it. A strict study trains a generator for each fold.',
-          ]),
+      'starting weights.' +
+      (holdout > 0
+        ? ` ${holdout} faces of every class are held out from all training of classifiers${made ? ' and generators' : ''}.`
+        : ''),
+    ...(Object.values(filters).some((filter) => filter !== null)
+      ? ['The filter chose all faces, those that are tested on and those that are held out among them.']
+      : []),
+    ...(!made ? [] : [strict ? strictNote : cheapNote(selected)]),
+    ...featureNetworks(expanded).map(featuresNote),
   ];
+}
+
+const cheapNote = (selected: boolean): string =>
+  `Leak: a generator was trained on all faces that are not held out, those that a fold tests on among them${selected ? '; faces were selected by them, too' : ''}. ` +
+  'So figures on the folds may be too good; for those on the held-out faces it is no help to have seen them. Faces ' +
+  'made from a face that a fold tests on are left out of it. A strict study trains a generator for each fold.';
+
+/** Of generators that have a perceptual loss: the network whose features it compares, as options name it. */
+const lossNetworks = (study: Study): Map<string, string> =>
+  new Map(
+    variantsOf(study).flatMap(({ name, preset, settings }) => {
+      const { perceptualAlpha, features } = { ...presets[preset], ...settings };
+      return perceptualAlpha > 0 ? [[name, features] as const] : [];
+    }),
+  );
+
+/** By what the losses of generators, and selection by density, compare faces. */
+function featureNetworks({ study, graph, groups }: ExpandedStudy): string[] {
+  const losses = lossNetworks(study);
+  const byLoss = groups.flatMap(({ generators }) => generators.flatMap(({ name }) => losses.get(name) ?? []));
+  const byDensity = graph.nodes.some(({ task }) => {
+    const select = task.kind === 'generate' ? task.select?.['select'] : undefined;
+    return Array.isArray(select) && select.includes('density');
+  });
+  return [...new Set([...byLoss, ...(byDensity ? [embeddingDefaults.embedding] : [])])];
 }
 
 function missingSection({ missing }: StudyResult): Section[] {
@@ -108,10 +140,7 @@ async function groupSections(
   const shown = chartArms(found.summary);
   const [leading] = found.summary.verdictOn as [FigureName];
   const hidden = found.summary.arms.length - shown.length;
-  const parts = summarySections(
-    { ...found.summary, holdout: study.holdout, notes: [], verdicts: found.verdicts },
-    shown,
-  );
+  const parts = summarySections({ ...found.summary, notes: [], verdicts: found.verdicts }, shown);
   if (hidden > 0)
     parts[0] = {
       ...parts[0]!,
@@ -128,10 +157,17 @@ async function groupSections(
   return [
     ...parts.filter((part) => !isLong(part)),
     ...(faces ? [{ title: faces.title, html: htmlImage(faces.png, faces.title) }] : []),
-    ...qualitySection(found.quality),
+    ...qualitySection(found.quality, flattered(study, generators)),
     ...(await lossSections(generators, store)).map(({ title, svg }) => ({ title, html: htmlSvg(svg) })),
     ...parts.filter(isLong).map(({ title, html }) => ({ title, html: htmlFolded(html) })),
   ].map(({ title, html }) => ({ title: `${where}: ${title}`, html }));
+}
+
+/** Generators that were trained by features of the network on whose embedding their faces are measured. */
+function flattered(study: Study, generators: readonly StudyGenerator[]): string[] {
+  const embedding = study.quality?.['embedding'] ?? embeddingDefaults.embedding;
+  const losses = lossNetworks(study);
+  return generators.map(({ name }) => name).filter((name) => losses.get(name) === embedding);
 }
 
 /** As many as can be told apart. */

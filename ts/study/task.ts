@@ -42,6 +42,8 @@ const kinds = [
     kind: z.literal('generate'),
     generator: id,
     data: id.nullable(),
+    /** Rows that are translated: of those that a generator may see, all. */
+    usage: z.literal('all'),
     n: z.int().min(1),
     source: z.string(),
     class: z.string(),

@@ -24,6 +24,7 @@ export async function generateTask(task: TaskOf<'generate'>, context: TaskContex
     ...select,
     onnx: trainedFiles(store.resultFolder(task.generator)).onnx,
     data: task.data === null ? 'synthetic' : (await dataOf(store, task.data)).path,
+    usage: task.usage,
     ...{ n: task.n, source: task.source, className: task.class, seed: task.seed },
     out: facesFolder(scratch),
     // The same engine everywhere: the same faces.
