@@ -24,8 +24,8 @@ RAREFACE_PORTABLE inline double js_pow(double x, double y) {
   return std::pow(x, y);
 }
 
-// x to the power of n, a whole number from 0 on: exact where it is below 2^53. A device's own pow need
-// not be.
+// x to the power of n, a whole number from 0 on: exact where it is below 2^53. A device's own pow
+// need not be.
 RAREFACE_PORTABLE inline double whole_pow(double x, std::int64_t n) {
   double power = 1;
   for (double square = x; n > 0; n /= 2, square *= square)

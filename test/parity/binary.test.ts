@@ -89,7 +89,6 @@ describe('less common functions', () => {
       await expectParity(() => tf.pow(randomTensor([99], 1, base), exponent), { relative: 2e-7 });
     const values = [NaN, Infinity, -Infinity, 0, 1, -1, 2, -2, 0.5];
     await expectParity(() => tf.pow(tf.tensor2d(values, [9, 1]), tf.tensor1d(values)), { relative: 2e-7 });
-    const integer = { low: -5, high: 6, dtype: 'int32' as const };
     // Powers of whole numbers are whole, though a device's pow be off by the last bit: as far as doubles hold them.
     const count = (from: number, to: number) => tf.range(from, to + 1, 1, 'int32');
     await expectParity(() => tf.pow(tf.reshape(count(-9, 9), [-1, 1]), count(-3, 16)), exact);
