@@ -81,7 +81,7 @@ function notesOf(expanded: ExpandedStudy): string[] {
 
 const cheapNote = (selected: boolean): string =>
   `Leak: a generator was trained on all faces that are not held out, those that a fold tests on among them${selected ? '; faces were selected by them, too' : ''}. ` +
-  'So figures on the folds may be too good; for those on the held-out faces it is no help to have seen them. Faces ' +
+  'So figures on the folds may be too good; those on the held-out faces are free of that. Faces ' +
   'made from a face that a fold tests on are left out of it. A strict study trains a generator for each fold.';
 
 /** Of generators that have a perceptual loss: the network whose features it compares, as options name it. */
