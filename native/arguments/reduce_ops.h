@@ -77,7 +77,7 @@ struct MaxFloat : Extreme<float> {
   static constexpr float kWide = kBlock;
   template <class V>
   RAREFACE_PORTABLE static V step(V a, V x) {
-    return (x > a) | (x != x) ? x : a;
+    return ((x > a) | (x != x)) ? x : a;
   }
   RAREFACE_PORTABLE static float join(float a, float b) { return step(a, b); }
 };
@@ -86,7 +86,7 @@ struct MinFloat : Extreme<float> {
   static constexpr float kWide = kBlock;
   template <class V>
   RAREFACE_PORTABLE static V step(V a, V x) {
-    return (x < a) | (x != x) ? x : a;
+    return ((x < a) | (x != x)) ? x : a;
   }
   RAREFACE_PORTABLE static float join(float a, float b) { return step(a, b); }
 };

@@ -1,9 +1,10 @@
-// One vector type as wide as the instruction set this file is compiled for, through GCC's vector
-// extensions, so that one source serves all.
+// One vector type as wide as the instruction set this file is compiled for, through the vector
+// extensions of GCC and Clang, so that one source serves all.
 #pragma once
 
 #include <cstdint>
 #include <cstring>
+#include <utility>
 
 #if defined(__SSE2__)
 #include <immintrin.h>
@@ -105,29 +106,45 @@ inline Vec select(VecInt mask, Vec a, Vec b) { return mask ? a : b; }
 
 namespace simd {
 
+// Of the lanes of a, and then those of b, the ones with these numbers.
+template <int... Numbers>
+inline Vec lanes(Vec a, Vec b, std::integer_sequence<int, Numbers...>) {
+#if defined(__clang__)
+  return __builtin_shufflevector(a, b, Numbers...);
+#else
+  return __builtin_shuffle(a, b, VecInt{Numbers...});
+#endif
+}
+
+using EachLane = std::make_integer_sequence<int, kLanes>;
+
+template <int Step, int... L>
+constexpr auto low_numbers(std::integer_sequence<int, L...>) {
+  return std::integer_sequence<int, ((L & Step) ? L - Step + kLanes : L)...>{};
+}
+template <int Step, int... L>
+constexpr auto high_numbers(std::integer_sequence<int, L...>) {
+  return std::integer_sequence<int, ((L & Step) ? L + kLanes : L + Step)...>{};
+}
+template <int Step, int... L>
+constexpr auto other_numbers(std::integer_sequence<int, L...>) {
+  return std::integer_sequence<int, (L ^ Step)...>{};
+}
+
 template <int Step>
 inline void transpose_step(Vec (&v)[kLanes]) {
-  VecInt low, high;  // constants once unrolled
-#pragma GCC unroll 16
-  for (int l = 0; l < kLanes; ++l) {
-    low[l] = (l & Step) ? l - Step + kLanes : l;
-    high[l] = (l & Step) ? l + kLanes : l + Step;
-  }
 #pragma GCC unroll 16
   for (int i = 0; i < kLanes; ++i) {
     if (i & Step) continue;
     const Vec a = v[i], b = v[i + Step];
-    v[i] = __builtin_shuffle(a, b, low);
-    v[i + Step] = __builtin_shuffle(a, b, high);
+    v[i] = lanes(a, b, low_numbers<Step>(EachLane{}));
+    v[i + Step] = lanes(a, b, high_numbers<Step>(EachLane{}));
   }
 }
 
 template <int Step>
 inline Vec add_halves(Vec v) {
-  VecInt other;  // a constant once unrolled
-#pragma GCC unroll 16
-  for (int l = 0; l < kLanes; ++l) other[l] = l ^ Step;
-  return v + __builtin_shuffle(v, other);
+  return v + lanes(v, v, other_numbers<Step>(EachLane{}));
 }
 
 }  // namespace simd

@@ -24,10 +24,10 @@ void softmax_row(const float* x, float* y, std::int64_t n) {
   Vec tops = splat(kLowest);
   for (std::int64_t i = 0; i < n; i += kLanes) {
     const Vec v = load_tail(x + i, std::min<std::int64_t>(kLanes, n - i), kLowest);
-    tops = (v > tops) | (v != v) ? v : tops;  // keeps a NaN
+    tops = ((v > tops) | (v != v)) ? v : tops;  // keeps a NaN
   }
   float top = kLowest;
-  for (int k = 0; k < kLanes; ++k) top = (tops[k] > top) | (tops[k] != tops[k]) ? tops[k] : top;
+  for (int k = 0; k < kLanes; ++k) top = tops[k] > top || tops[k] != tops[k] ? tops[k] : top;
   double sum = 0;
   for (std::int64_t begin = 0; begin < n; begin += 16 * kLanes) {
     const std::int64_t end = std::min(n, begin + 16 * kLanes);
