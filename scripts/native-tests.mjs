@@ -16,10 +16,12 @@ import { BuildError, buildWithCmake } from './addon/build.mjs';
 import { root, wantedIsas } from './addon/record.mjs';
 import { findTools, missingToolsMessage } from './addon/tools.mjs';
 
-const { values: options, positionals } = parseArgs({
+const isGoogleTests = (arg) => arg.startsWith('--gtest_');
+const { values: options } = parseArgs({
+  args: process.argv.slice(2).filter((arg) => !isGoogleTests(arg)),
   options: { sanitize: { type: 'string' }, report: { type: 'string' } },
-  allowPositionals: true,
 });
+const googleTestFlags = process.argv.slice(2).filter(isGoogleTests);
 
 const variants = {
   none: { folder: 'build-native-tests', sanitizers: '', emulator: 'ON', isas: wantedIsas('all') },
@@ -74,7 +76,7 @@ const report = options.report ? [`--gtest_output=json:${options.report}`] : [];
 // A report is one process's; without one, every core has a share of the tests.
 const shares = options.report ? 1 : availableParallelism();
 const share = (index) =>
-  run(join(output, 'test/native/native-tests'), ['--gtest_brief=1', ...report, ...positionals], {
+  run(join(output, 'test/native/native-tests'), ['--gtest_brief=1', ...report, ...googleTestFlags], {
     ...sanitizerOptions,
     GTEST_TOTAL_SHARDS: String(shares),
     GTEST_SHARD_INDEX: String(index),

@@ -1,6 +1,7 @@
 // The CUDA emulator: tensor cores, copies to shared memory, and what fresh memory holds.
 #include <bit>
 #include <cmath>
+#include <cstdlib>
 #include <limits>
 #include <random>
 
@@ -19,10 +20,6 @@ using rareface::cuda::shared_memory;
 using rareface::cuda::wait_copies;
 
 float bf16(float x) { return std::bit_cast<float>(pack_bf16(x, 0) << 16); }
-// What tensor cores see of x.
-float tf32(float x) {
-  return std::bit_cast<float>(std::bit_cast<std::uint32_t>(x) & ~std::uint32_t{0x1fff});
-}
 
 TEST(Emulator, Bf16RoundsToNearestTiesToEven) {
   constexpr float kStep = 1.0f / 128;
@@ -71,14 +68,15 @@ __global__ void multiply_bf16(const float* a, const float* b, float* d) {
     d[(i < 2 ? group : group + 8) * 8 + in_group * 2 + (i & 1)] = fd[i];
 }
 
-TEST(Emulator, TensorCoresMultiplyRoundedFactorsExactly) {
+// Whole numbers, of which every sum is exact, whatever its order.
+TEST(Emulator, TensorCoresMultiplyWhatLiesWhereThePtxManualSays) {
   std::mt19937 engine(1);
-  std::normal_distribution<float> normal;
+  std::uniform_int_distribution<int> whole(-8, 8);
   for (const bool half : {false, true}) {
     const std::size_t depth = half ? 16 : 8;
     const auto draw = [&](std::size_t count) {
       std::vector<float> values(count);
-      for (float& value : values) value = normal(engine);
+      for (float& value : values) value = static_cast<float>(whole(engine));
       return values;
     };
     const auto a = draw(16 * depth), b = draw(depth * 8);
@@ -87,8 +85,7 @@ TEST(Emulator, TensorCoresMultiplyRoundedFactorsExactly) {
     for (std::size_t row = 0; row < 16; ++row)
       for (std::size_t column = 0; column < 8; ++column)
         for (std::size_t k = 0; k < depth; ++k) {
-          const float x = a[row * depth + k], y = b[k * 8 + column];
-          sums[row * 8 + column] += half ? bf16(x) * bf16(y) : tf32(x) * tf32(y);
+          sums[row * 8 + column] += a[row * depth + k] * b[k * 8 + column];
         }
     EXPECT_EQ(run({1, 32}, half ? multiply_bf16 : multiply_tf32, to_a, to_b, to_sums), "");
     EXPECT_EQ(to_sums.values(), sums);
@@ -107,6 +104,47 @@ TEST(Emulator, TensorCoresCutOffWhatTf32DoesNotHold) {
   EXPECT_EQ(run({1, 32}, multiply_unrounded, d), "");
   EXPECT_EQ(d.values()[0], 4);
   expect_says(run({1, 31}, multiply_unrounded, d), {"mma without all lanes"});
+}
+
+// What tensor cores of a GPU with this compute capability make of c + the products of `factors` and
+// 1, in one row of a.
+float sum_of(const char* capability, float c, std::vector<float> factors) {
+  setenv("RAREFACE_EMULATOR_MACHINE", capability, 1);
+  factors.resize(16 * 8);
+  std::vector<float> d(128);
+  d[0] = c;
+  const Buffer<float> a(factors), b(std::vector<float>(8 * 8, 1.0f)), sums(d);
+  EXPECT_EQ(run({1, 32}, multiply_tf32, a, b, sums), "");
+  unsetenv("RAREFACE_EMULATOR_MACHINE");
+  return sums.values()[0];
+}
+
+// Results that Khattak & Mikaitis (arXiv 2512.07004) tell GPUs apart by.
+TEST(Emulator, TensorCoresAddUpAsGpusDo) {
+  constexpr const char *kA100 = "capability=80", *kH100 = "capability=90";
+  constexpr float kUnit = 0x1p-23f;  // of the last place of 1
+  for (const char* gpu : {kA100, kH100}) {
+    // Cut, not rounded, towards 0.
+    EXPECT_EQ(sum_of(gpu, 1, {1.5f * kUnit}), 1 + kUnit);
+    EXPECT_EQ(sum_of(gpu, -1, {-1.75f * kUnit}), -1 - kUnit);
+    EXPECT_EQ(sum_of(gpu, 2, {kUnit}), 2);
+    // One bit below the last place counts, where one addition after the other would lose both.
+    EXPECT_EQ(sum_of(gpu, 1, {kUnit / 2, kUnit / 2}), 1 + kUnit);
+    // Aligned to the largest, which may cancel.
+    EXPECT_EQ(sum_of(gpu, 0, {0x1p30f, -0x1p30f, 1, 1}), 0);
+    EXPECT_EQ(sum_of(gpu, 0, {1, 2, 3, 4, 5, 6, 7, 8}), 36);
+    EXPECT_EQ(sum_of(gpu, 0x1p-140f, {}), 0x1p-140f);
+  }
+  // Two bits below the last place: of an H100 alone.
+  const std::vector<float> quarters(4, kUnit / 4);
+  EXPECT_EQ(sum_of(kA100, 1, quarters), 1);
+  EXPECT_EQ(sum_of(kH100, 1, quarters), 1 + kUnit);
+  // Groups of four: what is cut beside a large number in one is not in the next.
+  EXPECT_EQ(sum_of(kA100, 0, {0x1p30f, -0x1p30f, 0, 0, 1}), 1);
+  EXPECT_EQ(sum_of(kH100, 0, {0x1p30f, -0x1p30f, 0, 0, 1}), 0);
+  // No number is lost.
+  EXPECT_TRUE(std::isnan(sum_of(kH100, 0, {NAN})));
+  EXPECT_EQ(sum_of(kH100, 0, {INFINITY}), INFINITY);
 }
 
 // --- copies

@@ -48,12 +48,13 @@ describe.each<[string, GeneratorConfig, number]>([
     const graph = importGraph(decodeModel(model).graph!);
     expect(graph.denseBlocks).toBe(denseBlocks);
     graph.dispose();
-    for (const shape of [
-      [1, 48, 48, c],
-      [3, 20, 36, c],
-      [2, 8, 8, c],
-    ])
-      expect(await largestDifference(model, shape)).toBeLessThan(2e-5);
+    for (const [tolerance, shape] of [
+      [2e-5, [1, 48, 48, c]],
+      [2e-5, [3, 20, 36, c]],
+      // Maps of 2x2 pixels, whose norms enlarge what rounding leaves.
+      [1e-4, [2, 8, 8, c]],
+    ] as const)
+      expect(await largestDifference(model, [...shape])).toBeLessThan(tolerance);
   });
 });
 

@@ -17,8 +17,10 @@
 #include "crash.h"
 #include "device.h"
 #include "fiber.h"
+#include "machine.h"
 #include "memory.h"
 #include "order.h"
+#include "tensor_cores.h"
 
 uint3 threadIdx, blockIdx;
 dim3 blockDim, gridDim;
@@ -330,6 +332,7 @@ Fault run_grid(dim3 blocks, dim3 threads, std::size_t bytes,
   const Access access;
   const CrashGuard guard([] { block.land(); });
   const Order order = wanted_order();
+  current_tensor_cores = tensor_cores(machine().capability);
   // A block of its own, as large as asked for, so that AddressSanitizer sees what leaves it.
   void* memory = nullptr;
   if (posix_memalign(&memory, 1024, bytes) != 0) throw std::bad_alloc();

@@ -4,7 +4,8 @@
 // - language.h: keywords, vector types.
 // - runtime_api.h: memory, streams, graphs, as far as native/cuda uses CUDA's runtime.
 // - device.h: what a kernel may call; indices, barriers, exchanges in a warp, atomics, arithmetic.
-// - intrinsics.h: the emulated half of native/cuda/intrinsics.h.
+// - intrinsics.h: the emulated half of native/cuda/intrinsics.h; tensor_cores.h: how tensor cores
+//   add up, to the bit.
 // - launch.h: how a kernel is started, in place of <<< >>>; launch_log.h: how launches are counted.
 // - block.h, fiber.h: how the threads of a block are run, on stacks of their own.
 // - crash.h: what becomes of a kernel that the processor stops.

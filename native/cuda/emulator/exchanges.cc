@@ -1,8 +1,11 @@
 // What lanes of a warp do together.
+#include <algorithm>
 #include <bit>
+#include <cmath>
 #include <sstream>
 
 #include "block.h"
+#include "tensor_cores.h"
 
 namespace emulator {
 namespace {
@@ -68,9 +71,40 @@ void multiply(unsigned, void* const (&lanes)[kWarp]) {
       }
     for (int j = 0; j < 4; ++j) d[g + j / 2 * 8][2 * t + j % 2] = own.d[j];
   }
-  for (int k = 0; k < K; ++k)
-    for (int row = 0; row < kRows; ++row)
-      for (int column = 0; column < kColumns; ++column) d[row][column] += a[row][k] * b[k][column];
+  const TensorCores cores = current_tensor_cores;
+  const int group = K == 8 ? cores.tf32 : cores.bf16;
+  int a_exponents[kRows][K], b_exponents[K][kColumns];
+  bool finite = true;
+  for (int k = 0; k < K; ++k) {
+    for (int row = 0; row < kRows; ++row) {
+      a_exponents[row][k] = exponent_of(a[row][k]);
+      finite = finite && std::isfinite(a[row][k]);
+    }
+    for (int column = 0; column < kColumns; ++column) {
+      b_exponents[k][column] = exponent_of(b[k][column]);
+      finite = finite && std::isfinite(b[k][column]);
+    }
+  }
+  for (int row = 0; row < kRows; ++row)
+    for (int column = 0; column < kColumns; ++column) {
+      float& sum = d[row][column];
+      for (int first = 0; first < K; first += group) {
+        if (!finite || !std::isfinite(sum)) {
+          for (int k = first; k < first + group; ++k) sum += a[row][k] * b[k][column];
+          continue;
+        }
+        int exponent = exponent_of(sum);
+        for (int k = first; k < first + group; ++k)
+          exponent = std::max(exponent, a_exponents[row][k] + b_exponents[k][column]);
+        sum = add_group(
+            group,
+            [&](int k) {
+              return static_cast<double>(a[row][first + k]) *
+                     static_cast<double>(b[first + k][column]);
+            },
+            sum, exponent, cores.extra_bits);
+      }
+    }
   for (int i = 0; i < kWarp; ++i)
     for (int j = 0; j < 4; ++j)
       static_cast<const Fragments*>(lanes[i])->d[j] = d[i / 4 + j / 2 * 8][2 * (i % 4) + j % 2];

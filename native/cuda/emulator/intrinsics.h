@@ -19,8 +19,7 @@ inline std::uint32_t pack_bf16(float low, float high) {
   return round(high) << 16 | round(low);
 }
 
-// Factors are cut to the format's bits, as tensor cores do; products are exact, sums float32, from
-// the first k to the last.
+// Factors are cut to the format's bits, products are exact, sums are those of tensor_cores.h.
 inline void mma_tf32(float (&d)[4], const std::uint32_t (&a)[4], const std::uint32_t (&b)[2]) {
   emulator::mma({d, a, b}, emulator::Factors::tf32);
 }
