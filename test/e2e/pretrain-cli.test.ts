@@ -36,7 +36,7 @@ test('trains, writes a file and its card, and measures them again', async () => 
   expect(out).toMatch(
     /^Finished at step [\d,]+ of [\d,]+: [\d.]+ % of the labels \(3 images held out: 30 % of every class, seed 1/,
   );
-  expect(out).toContain(`Next: npm run train:native -- --features ${file}\n`);
+  expect(out).toContain(`Next: npm run train:native -- --preset paper-ecyclegan --features ${file}\n`);
   expect((await loadFeatureNetwork(file)).channels).toBe(1);
   const measured = await pretrained('--evaluate', file, '--data', faces, '--holdout', '0.3');
   expect(measured).toMatch(/^[\d.]+ % of the labels \(3 images held out: 30 % of every class, seed 1[^\n]*\n$/);

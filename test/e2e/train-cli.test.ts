@@ -176,7 +176,16 @@ describe('help and dry run', () => {
     const runs = join(folder, 'dry');
     const out = await trained(
       ...['--config', configFile, '--runs', runs, '--dry-run', '--no-flip', '--max-steps', 'none'],
-      ...['--feature-layers', 'relu1_1, relu2_1', '--learning-rate', '1e-3', '--channels', '3'],
+      ...[
+        '--feature-layers',
+        'relu1_1, relu2_1',
+        '--perceptual-alpha',
+        '1',
+        '--learning-rate',
+        '1e-3',
+        '--channels',
+        '3',
+      ],
     );
     const config = JSON.parse(out.slice(0, out.indexOf('\n}') + 2)) as unknown;
     expect(config).toMatchObject({ baseWidth: 2, flip: false, maxSteps: null, learningRate: 0.001, channels: 3 });

@@ -231,14 +231,13 @@ describe('augment', () => {
     expect(skipped[0]).toContain('0.png');
   });
 
-  test('without the data of the run takes synthetic faces, and says so', { timeout: 120_000 }, async () => {
+  test('without the data of the run wants others named', { timeout: 120_000 }, async () => {
     const moved = join(root, 'moved.csv');
     const generator = await saved('moved.onnx', await tinyGenerator({ size, data: moved }));
-    const notes: string[] = [];
-    await run({ onnx: generator, n: 2, onStart: (start) => notes.push(...start.notes) });
-    expect(notes[0]).toBe(
-      `${moved}, which ${generator} was trained on, is not here: translating synthetic faces. Name others with --data.`,
+    await expect(run({ onnx: generator, n: 2 })).rejects.toThrow(
+      `${moved}, which ${generator} was trained on, is not here: name faces to translate with --data (--data synthetic: `,
     );
+    await run({ onnx: generator, n: 2, data: 'synthetic' });
     expect((await readManifest())[0]!.source).toMatch(/^synthetic \d+$/);
   });
 });

@@ -322,6 +322,8 @@ test.each([
     'one or more of precision, recall, f1, auc, mean-precision, mean-recall, mean-f1, mean-auc, accuracy for',
   ],
   [{ arms: [] }, 'names of arms, joined by commas for arms (--arms)'],
+  [{ faces: 'b', n: 5 }, '--n changes nothing without --onnx'],
+  [{ arms: ['baseline'], onnx: 'a.onnx' }, '--onnx changes nothing where no arm of --arms has generated faces'],
 ])('the options %j are refused', (settings, message) => {
   expect(() => resolveEvaluate(settings)).toThrow(message);
 });

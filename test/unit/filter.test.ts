@@ -154,6 +154,9 @@ describe('a csv', () => {
     const refusals: [Record<string, unknown>, RegExp][] = [
       [{}, /^No filter is asked for/],
       [{ likelihoodKeep: ['0.9'] }, /--probabilities changes nothing without --confidence-min/],
+      [{ confidenceMin: 0.1, epochs: 3 }, /--epochs changes nothing with --probabilities/],
+      [{ likelihoodKeep: ['0.9'], probabilities: null, folds: 3 }, /--folds changes nothing without --confidence-min/],
+      [{ confidenceMin: 0.1, embeddingSize: 64 }, /--embedding-size changes nothing without --likelihood-min/],
       [{ agreementMin: 0.5 }, /want FER\+ votes: name them with --ferplus/],
       [{ confidenceKeep: ['Joy=3'] }, /There is no class 'Joy'\. Classes: Angry/],
       [{ confidenceKeep: ['Happy=lots'] }, /for --confidence-keep but received 'Happy=lots'/],

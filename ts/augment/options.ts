@@ -58,7 +58,7 @@ export interface AugmentOptions extends SessionOptions, SelectSettings {
   n: number;
   /**
    * Faces to translate: FER2013 as csv or csv.gz, a folder of class folders, or "synthetic".
-   * Default: what the generator was trained on, if it is still there, else synthetic.
+   * Default: what the generator was trained on.
    */
   data?: string;
   /**

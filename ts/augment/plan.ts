@@ -33,9 +33,7 @@ export async function planFaces(options: AugmentOptions, session: GeneratorSessi
   const notes = session.note === undefined ? [] : [session.note];
   if (session.size === undefined) notes.push(`${onnx} does not say what size its images are: assuming ${size} pixels.`);
 
-  const { note, ...chosenData } = chooseData(options, known);
-  const data = { ...chosenData, ...(options.usage && { usage: options.usage }) };
-  if (note !== undefined) notes.push(note);
+  const data = { ...chooseData(options, known), ...(options.usage && { usage: options.usage }) };
   const faces = await loadFaces({ ...data, size, channels, skipBad });
   const source = options.source ?? known.from ?? assumed.source;
   const indices = facesOfClass(faces, source);
@@ -55,20 +53,17 @@ export async function planFaces(options: AugmentOptions, session: GeneratorSessi
   return { faces, chosen, className, notes };
 }
 
-/** The data named, else what the generator was trained on, else synthetic faces. */
+/** The data named, else what the generator was trained on. @throws UserError where neither is to be had */
 function chooseData(
   { data, onnx }: AugmentOptions,
   { data: trained }: GeneratorMetadata,
-): Pick<LoadOptions, 'data' | 'usage' | 'seed'> & { note?: string } {
+): Pick<LoadOptions, 'data' | 'usage' | 'seed'> {
   // Faces that a classifier may be tested on are no source of its training data.
   if (data !== undefined && data !== trained?.data) return { data, usage: 'training' };
-  if (!trained)
-    return { data: 'synthetic', note: `${onnx} does not say what it was trained on: translating synthetic faces.` };
+  const remedy = 'name faces to translate with --data (--data synthetic: the built-in drawn ones)';
+  if (!trained) throw new UserError(`${onnx} does not say what it was trained on: ${remedy}.`);
   if (data !== undefined || trained.data === 'synthetic' || existsSync(trained.data)) return trained;
-  return {
-    data: 'synthetic',
-    note: `${trained.data}, which ${onnx} was trained on, is not here: translating synthetic faces. Name others with --data.`,
-  };
+  throw new UserError(`${trained.data}, which ${onnx} was trained on, is not here: ${remedy}.`);
 }
 
 /** @throws UserError for a class that neither the data, FER2013 nor the generator has, or none at all */

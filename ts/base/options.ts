@@ -79,6 +79,16 @@ export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (let
 export const given = (settings: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 
+/**
+ * @param named options that someone gave a value; null: none
+ * @param why what they would change nothing for: "without --select"
+ * @throws UserError for one of `names` among them
+ */
+export function refuseUseless(named: Readonly<Record<string, unknown>>, names: readonly string[], why: string): void {
+  const useless = names.find((name) => named[name] !== undefined && named[name] !== null);
+  if (useless !== undefined) throw new UserError(`${flagOf(useless)} changes nothing ${why}.`);
+}
+
 /** @throws UserError for a name that no option has. @param where it stands, e.g. " in config.json" */
 export function checkNames(options: Options, settings: object, where = ''): void {
   for (const name of Object.keys(settings))

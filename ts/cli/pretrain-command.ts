@@ -123,6 +123,6 @@ function report(result: PretrainResult | undefined): void {
   process.stdout.write(
     `${stepsDone === steps ? 'Finished' : 'Stopped'} at step ${count(stepsDone)} of ${count(steps)}: ${accuracy}\n` +
       `${shownPath(file)}, ${shownPath(card)}\n` +
-      `Next: npm run train:native -- --features ${shownPath(file)}\n`,
+      `Next: npm run train:native -- --preset paper-ecyclegan --features ${shownPath(file)}\n`,
   );
 }

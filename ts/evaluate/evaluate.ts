@@ -10,7 +10,7 @@ import { planEvaluation, type EvaluationPlan, type PlanEvents } from './plan.js'
 import { evaluationSections } from './report.js';
 import { runJob } from './run-job.js';
 import { baselineName, isClassical, onTopOf, type Arm } from './treatment.js';
-import { verdicts } from './verdict.js';
+import { addedNote, verdicts } from './verdict.js';
 
 export interface EvaluateEvents extends PlanEvents {
   /** Stops the fit at hand; finished ones stay, and a second run goes on from them. */
@@ -75,7 +75,7 @@ export async function evaluate(config: EvaluateConfig, events: EvaluateEvents = 
   try {
     const arms = await runArms(plan, runner, events);
     const summary = summarize(arms.results, arms.pairs, plan.target, config.verdictOn);
-    const allNotes = [...notes, ...arms.notes];
+    const allNotes = [...notes, ...arms.notes, ...addedNote(summary)];
     const evaluation: Evaluation = { config, notes: allNotes, verdicts: verdicts(summary), ...summary };
     return { evaluation, files: await writeEvaluation(config.out, evaluation), fitted: runner.fitted };
   } catch (error) {

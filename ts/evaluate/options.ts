@@ -13,12 +13,14 @@ import {
   number,
   option,
   positive,
+  refuseUseless,
   toggle,
   whole,
   type Settings,
 } from '../base/options.js';
 import { dataOptions } from '../data/options.js';
 import { verdictDefault, verdictNames } from './figures.js';
+import { generated } from './treatment.js';
 
 /** Figures that verdicts are on. */
 export const verdictOption = {
@@ -137,6 +139,9 @@ export function resolveEvaluate(settings: Readonly<Record<string, unknown>>): Ev
     throw expected('faces (--faces)', 'no folder where a generator (--onnx) makes the faces', config.faces);
   if (config.strict && config.onnx === null)
     throw expected('strict (--strict)', 'false without --onnx, whose file says how to train', config.strict);
+  if (config.onnx === null) refuseUseless(given(settings), ['n', 'source'], 'without --onnx');
+  if (config.arms !== null && !config.arms.some((arm) => arm.includes(generated)))
+    refuseUseless(config, ['onnx', 'faces'], `where no arm of --arms has ${generated} faces`);
   checkPrecision(config.engine, config.precision);
   if (config.folds * config.repeats < 2) throw expected('repeats (--repeats)', 'at least 2 fits', config.repeats);
   return config;

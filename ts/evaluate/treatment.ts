@@ -61,7 +61,8 @@ const classical: Readonly<Record<string, Partial<Treatment>>> = {
 export const classicalNames: readonly string[] = Object.keys(classical);
 
 /** Faces of the generator or the folder that is named. */
-const generated = 'generated';
+/** The arm of generated faces. */
+export const generated = 'generated';
 /** Stands for the classical treatment that turns out best. */
 const best = 'best';
 

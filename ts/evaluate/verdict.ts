@@ -73,6 +73,12 @@ function uncalledNote({ arms, classNames, target }: Summary): string[] {
   ];
 }
 
+/** How many faces arms with generated ones were given: fewer than there are, where sources were not among a fold's. */
+export function addedNote({ arms }: Summary): string[] {
+  const given = arms.filter(({ added }) => added > 0).map(({ name, added }) => `${name} ${Number(added.toFixed(1))}`);
+  return given.length === 0 ? [] : [`Generated faces that a fit was given, on average: ${given.join(', ')}.`];
+}
+
 /** What the words of verdicts mean. */
 export const howToRead =
   `Intervals are of 95 %. Higher and lower: p below ${level}, also after Holm's correction for all verdicts together; ` +

@@ -9,6 +9,7 @@ import {
   maybe,
   number,
   option,
+  refuseUseless,
   toggle,
   whole,
   type Options,
@@ -134,10 +135,18 @@ export function resolveFilter(settings: Readonly<Record<string, unknown>>, prese
   const byVotes = config.agreementMin !== null || config.agreementKeep !== null;
   if (byVotes && config.ferplus === null)
     throw new UserError('--agreement-min and --agreement-keep want FER+ votes: name them with --ferplus.');
-  const { confidenceMin, confidenceKeep, labelNoise, probabilities } = config;
-  if (probabilities !== null && confidenceMin === null && confidenceKeep === null && labelNoise === null)
-    throw new UserError(
-      '--probabilities changes nothing without --confidence-min, --confidence-keep or --label-noise.',
-    );
+  checkUseful(config, given(settings));
   return config;
+}
+
+/** @throws UserError for a setting that the others make useless */
+function checkUseful(config: FilterConfig, named: Readonly<Record<string, unknown>>): void {
+  const { confidenceMin, confidenceKeep, labelNoise, probabilities } = config;
+  const fitting = Object.keys(fitOptions);
+  if (confidenceMin === null && confidenceKeep === null && labelNoise === null)
+    refuseUseless(named, ['probabilities', ...fitting], 'without --confidence-min, --confidence-keep or --label-noise');
+  if (probabilities !== null) refuseUseless(named, fitting, 'with --probabilities, which classifiers gave before');
+  const { likelihoodMin, likelihoodKeep, overallLikelihoodMin, overallLikelihoodKeep } = config;
+  if ([likelihoodMin, likelihoodKeep, overallLikelihoodMin, overallLikelihoodKeep].every((value) => value === null))
+    refuseUseless(named, Object.keys(embeddingOptions), 'without --likelihood-min, --likelihood-keep or the like');
 }

@@ -4,6 +4,7 @@ import { summarySections } from '../evaluate/report.js';
 import { describeFigure, type FigureName } from '../evaluate/figures.js';
 import { figureIn, type Summary } from '../evaluate/summary.js';
 import { baselineName } from '../evaluate/treatment.js';
+import { addedNote } from '../evaluate/verdict.js';
 import {
   htmlFolded,
   htmlGrid,
@@ -140,7 +141,7 @@ async function groupSections(
   const shown = chartArms(found.summary);
   const [leading] = found.summary.verdictOn as [FigureName];
   const hidden = found.summary.arms.length - shown.length;
-  const parts = summarySections({ ...found.summary, notes: [], verdicts: found.verdicts }, shown);
+  const parts = summarySections({ ...found.summary, notes: addedNote(found.summary), verdicts: found.verdicts }, shown);
   if (hidden > 0)
     parts[0] = {
       ...parts[0]!,

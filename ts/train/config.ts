@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { checkPrecision } from '../backend/engine.js';
 import { expected, messageOf, UserError } from '../base/errors.js';
-import { checkNames, checkSettings, flagOf, given } from '../base/options.js';
+import { checkNames, checkSettings, flagOf, given, refuseUseless } from '../base/options.js';
 import { options, sittingOptions, type TrainConfig, type TrainSettings } from './options.js';
 import { presets, type PresetName } from './presets.js';
 
@@ -24,7 +24,27 @@ export async function resolveConfig({ preset, file, settings = {} }: ConfigSourc
   if (typeof name !== 'string' || !Object.hasOwn(presets, name))
     throw expected('preset (--preset)', `one of ${Object.keys(presets).join(', ')}`, name);
   if (file !== undefined) checkNames(options, fromFile, ` in ${file}`);
-  return validateConfig({ ...presets[name as PresetName], ...fromFile, ...given(settings) });
+  const config = validateConfig({ ...presets[name as PresetName], ...fromFile, ...given(settings) });
+  checkUseful(config, given(settings));
+  return config;
+}
+
+/** Options of one kind of generator alone. */
+const ofGenerator = {
+  cyclegan: ['resBlocks'],
+  ecyclegan: ['blocks', 'denseBlocks', 'subBlocks', 'growth', 'residualScale', 'trunkNorm'],
+} as const satisfies Record<TrainConfig['generator'], (keyof TrainConfig)[]>;
+
+/** @throws UserError for a setting that the others make useless */
+function checkUseful(config: TrainConfig, named: Readonly<Record<string, unknown>>): void {
+  if (config.perceptualAlpha * config.lambdaCycle === 0)
+    refuseUseless(
+      named,
+      ['features', 'featureLayers'],
+      'where the distance of features weighs nothing: give --perceptual-alpha (0.5 in --preset paper-ecyclegan)',
+    );
+  const other = config.generator === 'cyclegan' ? 'ecyclegan' : 'cyclegan';
+  refuseUseless(named, ofGenerator[other], `with --generator ${config.generator}`);
 }
 
 /** @throws UserError naming the first option that is not what its schema wants, or does not fit the others */

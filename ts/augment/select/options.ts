@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { UserError } from '../../base/errors.js';
-import { flagOf, folder, maybe, number, option, whole, type Settings } from '../../base/options.js';
+import { folder, maybe, number, option, refuseUseless, whole, type Settings } from '../../base/options.js';
 
 /** What generated faces may be scored by. */
 export const selectors = ['discriminator', 'classifier', 'density'] as const;
@@ -52,11 +51,8 @@ export interface SelectSettings {
 /** @throws UserError for an option that would change nothing */
 export function checkSelection(settings: Settings<typeof selectOptions>): void {
   const { select, run, ...others } = settings;
-  if (select === null)
-    for (const name of ['candidates', 'perSource', 'diversity'] as const)
-      if (others[name] !== null) throw new UserError(`${flagOf(name)} changes nothing without --select.`);
-  if (run !== null && !select?.includes('discriminator'))
-    throw new UserError('--run changes nothing without --select discriminator.');
+  if (select === null) refuseUseless(others, ['candidates', 'perSource', 'diversity'], 'without --select');
+  if (!select?.includes('discriminator')) refuseUseless({ run }, ['run'], 'without --select discriminator');
 }
 
 /** How many faces are made. */

@@ -41,7 +41,7 @@ export async function selectFacesMade(
   const { faces, chosen: planned, className } = plan;
   const { select = [], n, onnx, run = null, signal, onScoring } = options;
   const { seed = augmentDefaults.seed, diversity = selectDefaults.diversity } = options;
-  await useEngine('auto');
+  await useEngine('auto', 'float32', options.threads === undefined ? {} : { threads: options.threads });
   const { size, channels } = faces;
   const candidates = { size, channels, count: made.length, pixels: concatenated(made) };
   let embedded: { made: Embeddings; real: Embeddings | undefined } | undefined;
