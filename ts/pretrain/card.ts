@@ -57,7 +57,7 @@ A feature network for perceptual losses, trained on faces: the sixteen convoluti
 | --- | --- |
 ${rows.map(([key, value]) => `| ${key} | ${value} |`).join('\n')}
 
-Use: \`npm run train:native -- --features ${name}.safetensors\`; the file that ships in models/ is the default.
+Use: \`npm run train:native -- --preset paper-ecyclegan --features ${name}.safetensors\`; the file that ships in models/ is the default.
 
 Accuracy is measured on single images and their mirror images together, with no image on both sides of the split. Labels of such data sets are noisy: people agree with each other only so far. The network was trained to tell expressions, not people, and should not be used to judge a person's feelings.
 
