@@ -15,7 +15,7 @@ Examples:
   npm run pretrain -- --data fer2013.csv.gz --ferplus ferplus.csv --epochs 4 --small-fraction 0.6
   npm run pretrain -- --width 0.125 --size 32 --small-fraction 0 --out small.safetensors   on synthetic faces
   npm run pretrain -- --evaluate faces-vgg19-w50.safetensors --data fer2013.csv.gz --ferplus ferplus.csv
-  npm run train:native -- --preset paper-ecyclegan --features faces-vgg19-w50.safetensors                           use what it gave
+  npm run train:native -- --preset paper-ecyclegan --features faces-vgg19-w50.safetensors    use what it gave
 Ctrl-C stops after the step at hand and writes what was learnt so far.
 An option that may be left open takes the word none, e.g. --holdout none.`;
 
