@@ -47,8 +47,9 @@ export function progressBar(label: string, total: number, unit: string): Progres
         const perSecond = rate(done);
         if (performance.now() - printed < 10_000 && done < total) return;
         printed = performance.now();
-        const left = perSecond > 0 ? `, ${Math.round((total - done) / perSecond)} s left` : '';
-        process.stderr.write(`${label} ${done}/${total} (${perSecond.toFixed(1)} ${unit}/s${left}) ${note}\n`);
+        const left = Math.round((total - done) / perSecond);
+        const pace = perSecond > 0 ? `(${perSecond.toFixed(1)} ${unit}/s, ${left} s left)` : '';
+        process.stderr.write(`${[`${label} ${done}/${total}`, pace, note].filter(Boolean).join(' ')}\n`);
       },
       stop: () => undefined,
     };
