@@ -7,10 +7,15 @@ import { inspect } from 'node:util';
 export class UserError extends Error {
   override readonly name = 'UserError';
 
-  /** Control characters, which what is quoted may hold, become blanks: the message is one line. */
+  /** Control characters, which what is quoted may hold, are escaped: the message is one line. */
   constructor(message: string) {
-    super(message.replaceAll(/\p{Cc}+/gu, ' '));
+    super(escapeControls(message));
   }
+}
+
+/** A line feed as "\n", an escape as "\x1B": text that breaks no line and does nothing to a terminal. */
+export function escapeControls(text: string): string {
+  return text.replaceAll(/\p{Cc}/gu, (control) => inspect(control).slice(1, -1));
 }
 
 /** "Expected integer between 1 and 1000 for size but received 0.1 of type number." */
@@ -22,10 +27,12 @@ export function expected(what: string, expectation: string, actual: unknown): Us
 
 /** The first line of the text of whatever was thrown: libraries add advice and stacks below it. */
 export function firstLineOf(error: unknown): string {
-  return messageOf(error).trim().split('\n')[0]!;
+  return textOf(error).trim().split('\n')[0]!;
 }
 
-/** The text of whatever was thrown. */
+/** The text of whatever was thrown, on one line. */
 export function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
+  return textOf(error).replaceAll(/\s*\n\s*/g, ' ');
 }
+
+const textOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,4 +1,5 @@
 import { relative } from 'node:path';
+import { escapeControls } from '../base/errors.js';
 
 /** 12345 as "12,345". */
 export const count = (value: number): string => value.toLocaleString('en');
@@ -17,7 +18,7 @@ export function skippedLines(skipped: readonly string[]): string[] {
   const rest = skipped.length - shownSkips;
   return [
     `Skipped ${count(skipped.length)}:`,
-    ...skipped.slice(0, shownSkips).map((line) => `  ${line}`),
+    ...skipped.slice(0, shownSkips).map((line) => `  ${escapeControls(line)}`),
     ...(rest > 0 ? [`  and ${count(rest)} more`] : []),
   ];
 }
