@@ -2,6 +2,7 @@ import sharp from 'sharp';
 import { expect, test } from 'vitest';
 import { imageGrid, toBytes } from '../../ts/report/image-grid.js';
 import { barChartSvg } from '../../ts/report/bar-chart.js';
+import { intervalChartSvg } from '../../ts/report/interval-chart.js';
 import { linePlotsPng, linePlotsSvg } from '../../ts/report/plots.js';
 
 const flat = (value: number, size = 4, channels = 1) => new Uint8Array(size * size * channels).fill(value);
@@ -102,4 +103,17 @@ test('bar charts name every group and bar and show its value', () => {
   });
   for (const text of ['Milliseconds', 'step', 'forward', 'native', 'cpu', '4.26', '320', '1.50', '#D55E00'])
     expect(svg).toContain(text);
+});
+
+test.each(['__proto__', 'constructor', 'toString'])('charts take %s for a name', (name) => {
+  const before = Object.getOwnPropertyNames(Object.prototype);
+  const values = [{ name, value: 0.5, low: 0.4, high: 0.6 }];
+  const intervals = intervalChartSvg({ title: name, xName: 'recall', groups: [{ name, values }] });
+  const points = [[0, 1] as const, [1, 2] as const];
+  const lines = linePlotsSvg([{ title: name, xName: 'step', yName: 'loss', lines: [{ name, points }] }]);
+  expect(Object.getOwnPropertyNames(Object.prototype)).toEqual(before);
+  for (const svg of [intervals, lines]) {
+    expect(svg).toContain(`>${name}`);
+    expect(svg).not.toMatch(/\[object|NaN|undefined/);
+  }
 });

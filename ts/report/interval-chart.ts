@@ -1,5 +1,5 @@
 import * as echarts from 'echarts';
-import { palette } from './plots.js';
+import { chartText, palette } from './plots.js';
 
 export interface IntervalChart {
   readonly title: string;
@@ -39,8 +39,8 @@ export function intervalChartSvg({ title, xName, groups }: IntervalChart): strin
     backgroundColor: '#ffffff',
     color: palette,
     textStyle: { fontFamily: 'sans-serif' },
-    title: { text: title, left: 12, top: 8, textStyle: { fontSize: 14 } },
-    legend: { data: names, top: 32, left, itemHeight: 8, icon: 'circle', width: width - left - right },
+    title: { text: chartText(title), left: 12, top: 8, textStyle: { fontSize: 14 } },
+    legend: { data: names.map(chartText), top: 32, left, itemHeight: 8, icon: 'circle', width: width - left - right },
     grid: { left, right, top, height: height - top },
     xAxis: {
       type: 'value',
@@ -54,14 +54,14 @@ export function intervalChartSvg({ title, xName, groups }: IntervalChart): strin
     yAxis: {
       type: 'category',
       inverse: true,
-      data: groups.map(({ name }) => name),
+      data: groups.map(({ name }) => chartText(name)),
       axisTick: { show: false },
       axisLine: { onZero: false },
       splitLine: { show: true, interval: 0 },
     },
     series: names.map((name, n) => ({
       type: 'custom',
-      name,
+      name: chartText(name),
       encode: { x: [0, 1, 2], y: 3 },
       data: groups.flatMap(({ values }, row) =>
         values.filter((value) => value.name === name).map(({ value, low, high }) => [value, low, high, row]),

@@ -26,6 +26,12 @@ echarts.setPlatformAPI({
   measureText: (text, font) => ({ width: text.length * 0.62 * Number(/(\d+)px/.exec(font ?? '')?.[1] ?? 12) }),
 });
 
+/**
+ * A name as echarts may have it. It keeps the widths of texts in a plain object, where `__proto__` finds
+ * the prototype of all objects and writes to it: such names get a character that nobody sees.
+ */
+export const chartText = (text: string): string => (text in Object.prototype ? `${text}\u2060` : text);
+
 /** Line plots one under another as one SVG: light background, named axes, a legend per panel. */
 export function linePlotsSvg(plots: readonly LinePlot[]): string {
   const chart = echarts.init(null, null, {
@@ -40,9 +46,14 @@ export function linePlotsSvg(plots: readonly LinePlot[]): string {
     backgroundColor: '#ffffff',
     color: palette,
     textStyle: { fontFamily: 'sans-serif' },
-    title: plots.map((plot, i) => ({ text: plot.title, left: 12, top: top(i) + 8, textStyle: { fontSize: 14 } })),
+    title: plots.map((plot, i) => ({
+      text: chartText(plot.title),
+      left: 12,
+      top: top(i) + 8,
+      textStyle: { fontSize: 14 },
+    })),
     legend: plots.map((plot, i) => ({
-      data: plot.lines.map((line) => line.name),
+      data: plot.lines.map((line) => chartText(line.name)),
       top: top(i) + 32,
       left: 64,
       itemHeight: 8,
@@ -70,7 +81,7 @@ export function linePlotsSvg(plots: readonly LinePlot[]): string {
     series: plots.flatMap((plot, i) =>
       plot.lines.map((line, j) => ({
         type: 'line',
-        name: line.name,
+        name: chartText(line.name),
         xAxisIndex: i,
         yAxisIndex: i,
         showSymbol: line.points.length < 2,
