@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { lstat, mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { lstat, mkdir, mkdtemp, readdir, readFile, rename, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { parse } from 'csv-parse/sync';
@@ -163,6 +163,14 @@ describe('augment', () => {
     for (const row of rows) expect(row.source).toContain(join(data, 'Disgust'));
     const { pixels } = await loadFaces({ data: out, size, channels: 3 });
     expect(pixels.some((value, i) => value !== pixels[i - (i % 3)])).toBe(true);
+  });
+
+  test('spells a class as the generator does where the data spell it otherwise', async () => {
+    const lower = join(folder, 'lower');
+    await writeTinyFaces(lower);
+    await rename(join(lower, 'Disgust'), join(lower, 'disgust'));
+    const { className } = await run({ data: lower, n: 2, className: 'DISGUST' });
+    expect(className).toBe('Disgust');
   });
 
   test('writes rows of FER2013 that hold the same pixels as the files', async () => {

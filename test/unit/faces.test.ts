@@ -6,7 +6,7 @@ import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { UserError } from '../../ts/base/errors.js';
 import { readFaces } from '../../ts/data/batch.js';
-import { facesOfClass, loadFaces, type LoadOptions } from '../../ts/data/faces.js';
+import { facesOfClass, labelOf, loadFaces, type LoadOptions } from '../../ts/data/faces.js';
 import { sharedFile } from '../helpers/shared.js';
 
 let folder: string;
@@ -374,6 +374,16 @@ describe('facesOfClass', () => {
     const faces = await load(await written('fer.csv', csv(...good)));
     expect(() => facesOfClass(faces, 'neutral')).toThrow('The class Neutral has 1 image, expected at least 2.');
     expect(() => facesOfClass(faces, 'sad')).toThrow('The class Sad has no images, expected at least 2.');
+  });
+});
+
+describe('labelOf', () => {
+  test('takes the very name before one in another case, and asks where several are like it', () => {
+    const names = ['Neutral', 'happy', 'neutral'];
+    expect(['neutral', 'Neutral', 'HAPPY'].map((name) => labelOf(names, name))).toEqual([2, 0, 1]);
+    expect(() => labelOf(names, 'NEUTRAL')).toThrow(
+      new UserError("The class 'NEUTRAL' may be any of Neutral, neutral: write it as it stands there."),
+    );
   });
 });
 

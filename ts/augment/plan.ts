@@ -72,7 +72,9 @@ function classOf({ className, onnx }: AugmentOptions, { from, to }: GeneratorMet
     if (to !== undefined) return to;
     throw new UserError(`${onnx} does not say which class it makes: name it with --class.`);
   }
-  const names = [...(to === undefined ? [] : [to]), ...(from === undefined ? [] : [from])];
-  const known = [...new Set([...names, ...faces.classNames, ...ferClasses])];
-  return known[labelOf(known, className)]!;
+  // The generator's spelling comes first, then the data's: "Happy" is FER2013's where neither has it.
+  const known = [[to, from].filter((name) => name !== undefined), faces.classNames, ferClasses];
+  const wanted = className.toLowerCase();
+  const names = known.find((some) => some.some((name) => name.toLowerCase() === wanted)) ?? [...new Set(known.flat())];
+  return names[labelOf(names, className)]!;
 }

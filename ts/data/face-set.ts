@@ -181,14 +181,20 @@ export function facesOfClass(faces: FaceSet, className: string): Int32Array {
 }
 
 /**
- * The index of a class's name, in any case.
- * @throws UserError that lists the names there are
+ * The index of a class's name: as it stands there, else in any case.
+ * @throws UserError that lists the names there are, or those that the name may mean
  */
 export function labelOf(classNames: readonly string[], className: string): number {
+  const exact = classNames.indexOf(className);
+  if (exact >= 0) return exact;
   const wanted = className.toLowerCase();
-  const label = classNames.findIndex((name) => name.toLowerCase() === wanted);
-  if (label < 0) throw new UserError(`There is no class '${className}'. Classes: ${classNames.join(', ')}.`);
-  return label;
+  const [like, ...others] = classNames.filter((name) => name.toLowerCase() === wanted);
+  if (like === undefined) throw new UserError(`There is no class '${className}'. Classes: ${classNames.join(', ')}.`);
+  if (others.length > 0)
+    throw new UserError(
+      `The class '${className}' may be any of ${[like, ...others].join(', ')}: write it as it stands there.`,
+    );
+  return classNames.indexOf(like);
 }
 
 /** Interleaved RGB to one byte a pixel; grey pixels keep their value. */
