@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -344,10 +345,57 @@ describe('a folder of class folders', () => {
     fresh();
     await save('sad/a.png', [10, 10, 10, 1]);
     await symlink('/nowhere.png', join(root, 'sad/b.png'));
-    expect(await refusal(root)).toMatch(/^b\.png is no image that can be read: /);
+    expect(await refusal(root)).toBe('b.png is a link that leads nowhere.');
     const faces = await load(root, { skipBad: true });
     expect(faces.count).toBe(1);
     expect(faces.skipped).toHaveLength(1);
+  });
+
+  test('is refused when a pipe lies in it, or the pipe is skipped on demand', async () => {
+    fresh();
+    await save('sad/a.png', [10, 10, 10, 1]);
+    execFileSync('mkfifo', [join(root, 'sad/b.png')]);
+    expect(await refusal(root)).toBe('b.png is no regular file.');
+    expect((await load(root, { skipBad: true })).skipped).toEqual([`${root}/sad/b.png is no regular file.`]);
+  });
+
+  test('is refused when images lie above or below the class folders, or these are skipped on demand', async () => {
+    fresh();
+    await save('sad/a.png', [10, 10, 10, 1]);
+    await save('sad/.hidden/a.png', [10, 10, 10, 1]);
+    await save('__MACOSX/a.png', [10, 10, 10, 1]);
+    await save('contact-sheet.png', [10, 10, 10, 1]);
+    expect((await load(root)).count).toBe(1);
+    await save('sad/more/b.png', [10, 10, 10, 1]);
+    expect(await refusal(root)).toBe('The folder more lies in that of a class: move its images up into sad.');
+    await save('c.JPG', [10, 10, 10, 1]);
+    expect(await refusal(root)).toBe('c.JPG lies in the folder of no class: move it into one.');
+    const faces = await load(root, { skipBad: true });
+    expect(faces.count).toBe(1);
+    expect(faces.skipped).toEqual([
+      `${root}/c.JPG lies in the folder of no class: move it into one.`,
+      `The folder ${root}/sad/more lies in that of a class: move its images up into ${root}/sad.`,
+    ]);
+  });
+
+  test('is refused when its folders hold those of the classes, and the one to name is told', async () => {
+    fresh();
+    await save('test/happy/a.png', [10, 10, 10, 1]);
+    await save('train/happy/a.png', [10, 10, 10, 1]);
+    const told = (parent: string) =>
+      'The folder test holds folders, expected the images of a class. If these are the classes, name the folder ' +
+      `that they lie in: --data ${parent}`;
+    expect(await refusal(root)).toBe(told('train'));
+    await rm(join(root, 'train'), { recursive: true });
+    expect(await refusal(root)).toBe(told('test'));
+  });
+
+  test('is refused when a class has a line break in its name', async () => {
+    fresh();
+    await save('sad\nness/a.png', [10, 10, 10, 1]);
+    expect(await refusal(root, { skipBad: true })).toMatch(
+      /^images\d+: the class 'sad\\nness' has control characters in its name\. Rename it\.$/,
+    );
   });
 
   test('is refused when it or a class is empty', async () => {
@@ -359,6 +407,42 @@ describe('a folder of class folders', () => {
     expect(await refusal(root, { skipBad: true })).toMatch(/holds no faces that can be used\. Skipped: 1/);
     await save('happy/a.png', [10, 10, 10, 1]);
     expect((await load(root, { skipBad: true })).classNames).toEqual(['happy']);
+  });
+});
+
+describe('a list of images', () => {
+  const listed = async (...rows: string[]) => {
+    const list = await written('list.csv', ['file,class', ...rows].join('\n'));
+    await writeFile(join(list, '../a.png'), await png(10));
+    return list;
+  };
+  const png = (grey: number) =>
+    sharp({ create: { width: 48, height: 48, channels: 3, background: { r: grey, g: grey, b: grey } } })
+      .png()
+      .toBuffer();
+
+  test.each([
+    ['that is missing', 'none.png', 'does not exist.'],
+    ['that is a link to nowhere', 'link.png', 'is a link that leads nowhere.'],
+    ['that is a link to itself', 'loop.png', /^cannot be read: ELOOP/],
+    ['that is a folder', '../', 'is no regular file.'],
+    ['that is no image', 'list.csv', /^is no image that can be read: /],
+  ])('is refused with its line for a file %s, or the file is skipped on demand', async (_, file, message) => {
+    const list = await listed('a.png,sad', `${file},happy`);
+    await symlink('/nowhere.png', join(list, '../link.png'));
+    await symlink('loop.png', join(list, '../loop.png'));
+    const told = (await refusal(list)).replace(/^list\.csv line 3: \S+ /, '');
+    if (typeof message === 'string') expect(told).toBe(message);
+    else expect(told).toMatch(message);
+    const faces = await load(list, { skipBad: true });
+    expect(faces.count).toBe(1);
+    expect(faces.skipped.map((line) => line.startsWith(`${list} line 3: `))).toEqual([true]);
+  });
+
+  test('is refused when a class has a line break in its name', async () => {
+    expect(await refusal(await listed('a.png,sad', 'a.png,"sad\nness"'))).toMatch(
+      /^list\.csv line \d: the class 'sad\\nness' has control characters in its name\. Rename it\.$/,
+    );
   });
 });
 

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { stringify } from 'csv-stringify/sync';
 import { writeAtomic } from '../base/files.js';
 import { digestOfFace } from '../data/faces.js';
+import { contactSheetName } from '../data/folders.js';
 import { imageGrid } from '../report/image-grid.js';
 import { manifestColumns, manifestName } from './manifest.js';
 import type { Plan } from './plan.js';
@@ -46,7 +47,7 @@ export class Ledger {
 
   async write(folder: string): Promise<void> {
     await writeAtomic(join(folder, manifestName), stringify([[...manifestColumns, ...this.more.keys()], ...this.rows]));
-    await writeAtomic(join(folder, 'contact-sheet.png'), await this.sheet());
+    await writeAtomic(join(folder, contactSheetName), await this.sheet());
   }
 
   /** Rows of sources, each over the faces made of them. */

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { luma } from '../base/colour.js';
-import { UserError } from '../base/errors.js';
+import { escapeControls, UserError } from '../base/errors.js';
 
 /** The splits of FER2013: Training, PublicTest, PrivateTest. */
 export type Usage = 'training' | 'public' | 'private';
@@ -195,6 +195,15 @@ export function labelOf(classNames: readonly string[], className: string): numbe
       `The class '${className}' may be any of ${[like, ...others].join(', ')}: write it as it stands there.`,
     );
   return classNames.indexOf(like);
+}
+
+/**
+ * Refuses a class whose name would break tables and terminals.
+ * @param where it is named
+ */
+export function checkClassName(name: string, where: string): void {
+  if (escapeControls(name) !== name)
+    throw new UserError(`${where}: the class '${name}' has control characters in its name. Rename it.`);
 }
 
 /** Interleaved RGB to one byte a pixel; grey pixels keep their value. */

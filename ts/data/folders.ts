@@ -1,8 +1,8 @@
-import { readdir, stat } from 'node:fs/promises';
+import { access, constants, lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { firstLineOf, messageOf, UserError } from '../base/errors.js';
-import { toGrey } from './face-set.js';
+import { checkClassName, toGrey } from './face-set.js';
 import { resizeKernel } from './resize.js';
 
 export interface FolderFaces {
@@ -23,7 +23,10 @@ export interface FolderOptions {
 /** Images decoded at once. */
 const concurrency = 16;
 /** What file managers leave behind. */
-const litter = new Set(['thumbs.db', 'desktop.ini']);
+const litter = new Set(['thumbs.db', 'desktop.ini', '__macosx']);
+/** The sheet that lies beside the class folders of generated faces. */
+export const contactSheetName = 'contact-sheet.png';
+const imageName = /\.(avif|bmp|gif|heic|heif|jfif|jpe|jpe?g|jxl|pgm|png|ppm|svg|tiff?|webp)$/i;
 
 /**
  * Reads a folder that holds a folder of images for each class, in any format and size that sharp
@@ -40,6 +43,8 @@ export interface ImageList {
   readonly classNames: readonly string[];
   readonly files: readonly string[];
   readonly labels: readonly number[];
+  /** What an error calls file i: its path, and where that is listed. */
+  nameOf(i: number): string;
   /** What was left out so far, a line each. */
   readonly skipped: readonly string[];
 }
@@ -61,7 +66,7 @@ export async function decodeImages(list: ImageList, options: FolderOptions): Pro
         kept.push(start + i);
         return;
       }
-      const why = `${some[i]!} is no image that can be read: ${firstLineOf(result.reason)}`;
+      const why = `${list.nameOf(start + i)} ${messageOf(result.reason)}`;
       if (!skipBad) throw new UserError(why);
       skipped.push(why);
     });
@@ -81,37 +86,51 @@ async function listImages(root: string, skipBad: boolean): Promise<ImageList> {
   const files: string[] = [];
   const labels: number[] = [];
   const skipped: string[] = [];
-  const folders = await list(root, 'folders');
+  const leaveOut = (why: string) => {
+    if (!skipBad) throw new UserError(why);
+    skipped.push(why);
+  };
+  const { folders, files: loose } = await list(root);
   if (folders.length === 0)
     throw new UserError(`${root} holds no folders, expected one folder of images for each class.`);
   if (folders.length > 256)
     throw new UserError(`${root} holds ${folders.length} folders, expected at most 256 classes.`);
+  for (const name of loose)
+    if (imageName.test(name) && name !== contactSheetName)
+      leaveOut(`${join(root, name)} lies in the folder of no class: move it into one.`);
   for (const name of folders) {
+    checkClassName(name, root);
     const folder = join(root, name);
-    const images = await list(folder, 'files');
+    const { files: images, folders: inner } = await list(folder);
     if (images.length === 0) {
-      const why = `The folder ${folder} holds no images.`;
-      if (!skipBad) throw new UserError(why);
-      skipped.push(why);
+      // Kaggle's FER2013 has its class folders in test and train.
+      const parent = join(root, folders.find((other) => /^train/i.test(other)) ?? name);
+      leaveOut(
+        inner.length === 0
+          ? `The folder ${folder} holds no images.`
+          : `The folder ${folder} holds folders, expected the images of a class. If these are the classes, ` +
+              `name the folder that they lie in: --data ${parent}`,
+      );
       continue;
     }
+    for (const other of inner)
+      leaveOut(`The folder ${join(folder, other)} lies in that of a class: move its images up into ${folder}.`);
     for (const image of images) {
       files.push(join(folder, image));
       labels.push(classNames.length);
     }
     classNames.push(name);
   }
-  return { classNames, files, labels, skipped };
+  return { classNames, files, labels, nameOf: (i) => files[i]!, skipped };
 }
 
-/** Names of a folder's files or folders in order, links followed, hidden ones left out. */
-async function list(folder: string, kind: 'files' | 'folders'): Promise<string[]> {
+/** Names of a folder's files and folders in order, links followed, hidden ones left out. */
+async function list(folder: string): Promise<{ files: string[]; folders: string[] }> {
   try {
     const names = (await readdir(folder)).filter((name) => !name.startsWith('.') && !litter.has(name.toLowerCase()));
-    const wanted = await Promise.all(
-      names.map(async (name) => (await isFolder(join(folder, name))) === (kind === 'folders')),
-    );
-    return names.filter((_, i) => wanted[i]).sort((a, b) => (a < b ? -1 : 1));
+    names.sort((a, b) => (a < b ? -1 : 1));
+    const folders = await Promise.all(names.map((name) => isFolder(join(folder, name))));
+    return { files: names.filter((_, i) => !folders[i]), folders: names.filter((_, i) => folders[i]) };
   } catch (error) {
     throw new UserError(`Cannot read the folder ${folder}: ${messageOf(error)}`);
   }
@@ -124,13 +143,37 @@ const isFolder = (path: string): Promise<boolean> =>
     () => false,
   );
 
+/** @throws Error that says, after the file's name, what is wrong with it */
 async function decode(file: string, size: number, channels: 1 | 3): Promise<Uint8Array> {
-  const rgb = await sharp(file)
-    .autoOrient()
-    .flatten({ background: { r: 128, g: 128, b: 128 } })
-    .resize(size, size, { fit: 'cover', kernel: resizeKernel })
-    .toColourspace('srgb')
-    .raw({ depth: 'uchar' })
-    .toBuffer();
-  return channels === 3 ? rgb : toGrey(rgb);
+  await checkFile(file);
+  try {
+    const rgb = await sharp(file)
+      .autoOrient()
+      .flatten({ background: { r: 128, g: 128, b: 128 } })
+      .resize(size, size, { fit: 'cover', kernel: resizeKernel })
+      .toColourspace('srgb')
+      .raw({ depth: 'uchar' })
+      .toBuffer();
+    return channels === 3 ? rgb : toGrey(rgb);
+  } catch (error) {
+    throw new Error(`is no image that can be read: ${firstLineOf(error)}`);
+  }
+}
+
+/** Reading a pipe would wait for ever, and sharp calls all that it cannot open missing. */
+async function checkFile(file: string): Promise<void> {
+  try {
+    if ((await stat(file)).isFile()) {
+      await access(file, constants.R_OK);
+      return;
+    }
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw new Error(`cannot be read: ${messageOf(error)}`);
+    const isLink = await lstat(file).then(
+      () => true,
+      () => false,
+    );
+    throw new Error(isLink ? 'is a link that leads nowhere.' : 'does not exist.');
+  }
+  throw new Error('is no regular file.');
 }

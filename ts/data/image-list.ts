@@ -2,6 +2,7 @@ import { parse } from 'csv-parse/sync';
 import { readFile } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { messageOf, UserError } from '../base/errors.js';
+import { checkClassName } from './face-set.js';
 import type { ImageList } from './folders.js';
 import { readLines } from './lines.js';
 
@@ -43,7 +44,8 @@ export async function readImageList(path: string): Promise<ImageList> {
     const { file = '', class: className = '' } = record;
     if (file === '' || className === '')
       throw new UserError(`${path} line ${info.lines}: it names no ${file === '' ? 'file' : 'class'}.`);
-    return { file: resolve(dirname(path), file), className };
+    checkClassName(className, `${path} line ${info.lines}`);
+    return { file: resolve(dirname(path), file), className, line: info.lines };
   });
   const classNames = [...new Set(entries.map(({ className }) => className))].sort((a, b) => (a < b ? -1 : 1));
   if (classNames.length > 256) throw new UserError(`${path} names ${classNames.length} classes, expected at most 256.`);
@@ -51,6 +53,7 @@ export async function readImageList(path: string): Promise<ImageList> {
     classNames,
     files: entries.map(({ file }) => file),
     labels: entries.map(({ className }) => classNames.indexOf(className)),
+    nameOf: (i) => `${path} line ${entries[i]!.line}: ${entries[i]!.file}`,
     skipped: [],
   };
 }

@@ -4,6 +4,7 @@ import { writeAtomic } from '../base/files.js';
 import { checkFree, OutputFolder } from '../base/output-folder.js';
 import { timeStamp } from '../base/time.js';
 import { loadFaces, type FaceSet } from '../data/faces.js';
+import { contactSheetName } from '../data/folders.js';
 import { openEmbedder, type Embeddings } from '../embed/embedder.js';
 import type { LabelNoise } from './confident-learning.js';
 import { combine, evidenceWanted, judge, readRules, type CriterionName } from './criteria.js';
@@ -64,7 +65,7 @@ export async function filterFaces(config: FilterConfig, events: FilterEvents = {
     const inside = (name: string) => join(folder.temporary, name);
     const written = config.preview ? undefined : await writeKept(config, faces, kept, folder.temporary, out);
     await writeAtomic(inside('scores.csv'), scoresCsv(faces, kept, criteria, probabilities));
-    await writeAtomic(inside('contact-sheet.png'), await filterSheet(faces, kept, criteria));
+    await writeAtomic(inside(contactSheetName), await filterSheet(faces, kept, criteria));
     const summary = { config, classes, scores, embedding: embedding?.name, labelNoise: noise && noiseSummary(noise) };
     await writeAtomic(inside(summaryName), `${JSON.stringify(summary, null, 2)}\n`);
     events.signal?.throwIfAborted();
