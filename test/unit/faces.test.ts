@@ -76,6 +76,10 @@ describe('FER2013 as csv', () => {
       ),
     ],
     [
+      'with commas and quotes in a column of no interest',
+      ['note,emotion,pixels,Usage', ...good.map((row) => `"a, ""b"", c",${row}`)].join('\n'),
+    ],
+    [
       'in the order of icml_face_data.csv',
       ['emotion, Usage, pixels', ...good.map((row) => row.replace(/^(\d),(.*),(\w+)$/, '$1,$3,$2'))].join('\n'),
     ],
@@ -178,8 +182,10 @@ describe('FER2013 as csv', () => {
     [
       'another header',
       'label;image\n1;2\n',
-      "fer.csv line 1: expected a header with the columns emotion and pixels, but it reads 'label;image'.",
+      'fer.csv line 1: expected a header with the columns emotion and pixels (FER2013) or file and class ' +
+        "(a list of images), but it reads 'label;image'.",
     ],
+    ['a header with control characters', 'a\u001b[2J\n1\n', /but it reads 'a\\x1B\[2J'\.$/],
     ['a broken header', 'emotion,"pixels\n', /^fer\.csv line 1 is no csv header: /],
     ['something else', Buffer.from([0x1f, 0x8b, 8, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10]), /^Cannot read fer\.csv: /],
   ])('refuses a file that holds %s', async (_, content, message) => {
@@ -187,6 +193,16 @@ describe('FER2013 as csv', () => {
     const told = await refusal(file);
     if (typeof message === 'string') expect(told).toBe(message);
     else expect(told).toMatch(message);
+  });
+
+  test.each([
+    ['UTF-16', Buffer.from('\ufeff' + csv(...good), 'utf16le'), /^fer\.csv is UTF-16, expected UTF-8: /],
+    ['big-endian UTF-16', Buffer.from('\ufeff' + csv(...good), 'utf16le').swap16(), /is UTF-16, expected UTF-8: /],
+    ['UTF-16 without a mark', Buffer.from(csv(...good), 'utf16le'), /is UTF-16, expected UTF-8: /],
+    ['gzipped UTF-16', gzipSync(Buffer.from(csv(...good), 'utf16le')), /is UTF-16, expected UTF-8: /],
+    ['carriage returns alone', csv(...good).replaceAll('\n', '\r'), /ends its lines with carriage returns alone, /],
+  ])('says so where a file is of %s', async (_, content, message) => {
+    expect(await refusal(await written('fer.csv', content))).toMatch(message);
   });
 
   test('refuses a file that is missing', async () => {
@@ -235,12 +251,19 @@ describe('FER+ votes', () => {
 
   test('are refused where they do not fit', async () => {
     const data = await written('fer.csv', csv(...good));
-    expect(await refusal(data, { ferplus: await ferPlus(votes.slice(1)) })).toMatch(/another usage|votes for 2 images/);
+    expect(await refusal(data, { ferplus: await ferPlus(votes.slice(1)) })).toMatch(
+      /does not belong to|votes for 2 images/,
+    );
     expect(await refusal(data, { ferplus: await ferPlus([...votes, votes[2]!]) })).toBe(
       'ferplus.csv has votes for 4 images, but fer.csv has 3: expected row for row the same.',
     );
     expect(await refusal(data, { ferplus: await ferPlus([votes[2]!, votes[1]!, votes[0]!]) })).toBe(
-      'ferplus.csv does not belong to fer.csv: row 1 (without the header) is of another usage in each.',
+      'ferplus.csv does not belong to fer.csv: its line 2 is of PublicTest, but line 2 of the data of Training. ' +
+        'Expected row for row the same.',
+    );
+    const late = await written('late.csv', csv('', good[0]!, good[2]!));
+    expect(await refusal(late, { ferplus: await ferPlus(votes) })).toMatch(
+      /^ferplus\.csv does not belong to late\.csv: its line 3 is of Training, but line 4 of the data of PublicTest\. /,
     );
     expect(await refusal(data, { ferplus: await written('v.csv', 'a,b\n1,2\n') })).toMatch(
       /^v\.csv line 1: expected a header with the columns neutral, happiness/,
@@ -420,6 +443,22 @@ describe('a list of images', () => {
     sharp({ create: { width: 48, height: 48, channels: 3, background: { r: grey, g: grey, b: grey } } })
       .png()
       .toBuffer();
+
+  test.each([
+    ['"file","class"', '"a.png","sad"'],
+    [' Class , FILE ', 'sad,a.png'],
+    ['\ufeff"class","a, ""b""","file"', 'sad,,a.png'],
+  ])('is told by its header %s', async (header, row) => {
+    const list = await written('list.csv', `${header}\n${row}`);
+    await writeFile(join(list, '../a.png'), await png(10));
+    expect((await load(list)).classNames).toEqual(['sad']);
+  });
+
+  test('is no manifest of rows', async () => {
+    expect(await refusal(await listed('faces.csv line 2,sad'))).toBe(
+      'list.csv tells of the rows of faces.csv, expected a list of image files. Name the rows themselves: --data faces.csv',
+    );
+  });
 
   test.each([
     ['that is missing', 'none.png', 'does not exist.'],

@@ -1,7 +1,7 @@
-import { parse } from 'csv-parse/sync';
-import { messageOf, UserError } from '../base/errors.js';
+import { UserError } from '../base/errors.js';
 import { ferClasses, ferPlusColumns } from './classes.js';
-import { usageNames, usageOf, type Usage } from './face-set.js';
+import { columnsOf } from './csv-header.js';
+import { usageNameOf, usageNames, usageOf, type Usage } from './face-set.js';
 import { readFerPlus, type FerPlusVotes } from './ferplus.js';
 import { CutOff, readLines } from './lines.js';
 import { scanPixels } from './pixel-scanner.js';
@@ -83,13 +83,7 @@ export async function readFer2013(file: string, options: FerOptions): Promise<Fe
 }
 
 function readHeader(text: Buffer, file: string): Columns {
-  let names: string[] | undefined;
-  try {
-    names = parse(text, { bom: true, trim: true })[0];
-  } catch (error) {
-    throw new UserError(`${file} line 1 is no csv header: ${messageOf(error)}`);
-  }
-  const header = (names ?? []).map((name) => name.toLowerCase());
+  const header = columnsOf(text, file);
   const [emotion, pixels, usage] = ['emotion', 'pixels', 'usage'].map((name) => header.indexOf(name)) as [
     number,
     number,
@@ -97,8 +91,8 @@ function readHeader(text: Buffer, file: string): Columns {
   ];
   if (emotion < 0 || pixels < 0)
     throw new UserError(
-      `${file} line 1: expected a header with the columns emotion and pixels, ` +
-        `but it reads '${text.subarray(0, 60).toString()}'.`,
+      `${file} line 1: expected a header with the columns emotion and pixels (FER2013) or file and class ` +
+        `(a list of images), but it reads '${text.subarray(0, 60).toString()}'.`,
     );
   return { emotion, pixels, usage, count: header.length };
 }
@@ -131,8 +125,8 @@ class RowCollector {
       const voted = this.ferPlus?.usage[row];
       if (voted && voted !== usage)
         throw new UserError(
-          `${this.ferPlus.file} does not belong to ${this.file}: row ${row + 1} (without the header) is of ` +
-            `another usage in each.`,
+          `${this.ferPlus.file} does not belong to ${this.file}: its line ${this.ferPlus.lines[row]} is of ` +
+            `${usageNameOf(voted)}, but line ${line} of the data of ${usageNameOf(usage)}. Expected row for row the same.`,
         );
       if (this.wanted === 'training' && usage !== 'training') return undefined;
     }
@@ -180,16 +174,24 @@ class RowCollector {
 const comma = 0x2c;
 const quote = 0x22;
 
-/** Start and end of each field, without quotes. No field of FER2013 holds a comma, a quote or a line feed. */
+/** Start and end of each field, without quotes around it. Doubled quotes stay: no field that is read has any. */
 function fieldsOf(text: Buffer): [start: number, end: number][] {
   const fields: [number, number][] = [];
   let start = 0;
   while (start <= text.length) {
-    const found = text.indexOf(comma, start);
+    const found = text.indexOf(comma, closingQuote(text, start));
     const end = found < 0 ? text.length : found;
     const quoted = end - start >= 2 && text[start] === quote && text[end - 1] === quote;
     fields.push(quoted ? [start + 1, end - 1] : [start, end]);
     start = end + 1;
   }
   return fields;
+}
+
+/** Where the quotes of a field that starts there end; the start itself where it has none, or they do not end. */
+function closingQuote(text: Buffer, start: number): number {
+  if (text[start] !== quote) return start;
+  let end = text.indexOf(quote, start + 1);
+  while (end >= 0 && text[end + 1] === quote) end = text.indexOf(quote, end + 2);
+  return end < 0 ? start : end;
 }

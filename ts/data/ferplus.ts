@@ -10,6 +10,8 @@ export interface FerPlusVotes {
   /** [count, 10] */
   readonly votes: Float32Array;
   readonly usage: readonly (Usage | undefined)[];
+  /** Line of the file that each row stands on; the header is line 1. */
+  readonly lines: readonly number[];
   /** Row (from 0) to what is wrong with it. */
   readonly bad: ReadonlyMap<number, string>;
 }
@@ -23,6 +25,7 @@ export interface FerPlusVotes {
 export async function readFerPlus(file: string, skipBad: boolean): Promise<FerPlusVotes> {
   const votes: number[] = [];
   const usage: (Usage | undefined)[] = [];
+  const lines: number[] = [];
   const bad = new Map<number, string>();
   let columns: number[] | undefined;
   let usageColumn = -1;
@@ -55,6 +58,7 @@ export async function readFerPlus(file: string, skipBad: boolean): Promise<FerPl
         bad.set(usage.length, why);
       }
       votes.push(...counts);
+      lines.push(info.lines);
       usage.push(usageOf(record[usageColumn] ?? ''));
     }
   } catch (error) {
@@ -64,5 +68,5 @@ export async function readFerPlus(file: string, skipBad: boolean): Promise<FerPl
     source.destroy();
   }
   if (usage.length === 0) throw new UserError(`${file} holds no votes.`);
-  return { file, count: usage.length, votes: Float32Array.from(votes), usage, bad };
+  return { file, count: usage.length, votes: Float32Array.from(votes), usage, lines, bad };
 }

@@ -1,7 +1,8 @@
 import { parse } from 'csv-parse/sync';
 import { readFile } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { messageOf, UserError } from '../base/errors.js';
+import { columnsOf } from './csv-header.js';
 import { checkClassName } from './face-set.js';
 import type { ImageList } from './folders.js';
 import { readLines } from './lines.js';
@@ -12,12 +13,8 @@ const listColumns = ['file', 'class'] as const;
 /** Whether a file's first line is the header of a list of image files. @throws UserError when it cannot be read */
 export async function isImageList(path: string): Promise<boolean> {
   for await (const line of readLines(path)) {
-    const names = line
-      .toString('utf8', 0, 4096)
-      .replace(/^\uFEFF/, '')
-      .toLowerCase()
-      .split(',');
-    return listColumns.every((name) => names.some((found) => found.trim() === name));
+    const names = columnsOf(line, path);
+    return listColumns.every((name) => names.includes(name));
   }
   return false;
 }
@@ -44,6 +41,13 @@ export async function readImageList(path: string): Promise<ImageList> {
     const { file = '', class: className = '' } = record;
     if (file === '' || className === '')
       throw new UserError(`${path} line ${info.lines}: it names no ${file === '' ? 'file' : 'class'}.`);
+    // As the manifest of generated faces calls those that it has in a csv.
+    const csv = /^(.+\.csv) line \d+$/.exec(file)?.[1];
+    if (csv !== undefined)
+      throw new UserError(
+        `${path} tells of the rows of ${csv}, expected a list of image files. Name the rows themselves: ` +
+          `--data ${join(dirname(path), csv)}`,
+      );
     checkClassName(className, `${path} line ${info.lines}`);
     return { file: resolve(dirname(path), file), className, line: info.lines };
   });

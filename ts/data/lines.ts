@@ -17,8 +17,11 @@ export class CutOff extends UserError {}
 export async function* readLines(path: string): AsyncGenerator<Buffer> {
   let lines = 0;
   let rest: Buffer = Buffer.alloc(0);
+  let first = true;
   try {
     for await (const chunk of bytesOf(path)) {
+      if (first) checkText(chunk, path);
+      first = false;
       const text = rest.length > 0 ? Buffer.concat([rest, chunk]) : chunk;
       let start = 0;
       for (let end = text.indexOf(0x0a, start); end >= 0; end = text.indexOf(0x0a, start)) {
@@ -38,6 +41,20 @@ export async function* readLines(path: string): AsyncGenerator<Buffer> {
     throw new UserError(`Cannot read ${path}: ${messageOf(error)}`);
   }
   if (rest.length > 0) yield withoutReturn(rest);
+}
+
+/** Refuses text whose lines would not be found. */
+function checkText(start: Buffer, path: string): void {
+  const [a, b] = start;
+  const marked = (a === 0xff && b === 0xfe) || (a === 0xfe && b === 0xff);
+  // Without a mark, one of the two bytes of a letter is zero.
+  if (marked || (start.length > 1 && (a === 0) !== (b === 0)))
+    throw new UserError(`${path} is UTF-16, expected UTF-8: save it so, or convert it with iconv -f UTF-16 -t UTF-8.`);
+  const end = start.indexOf(0x0d);
+  if (end >= 0 && end < start.length - 1 && !start.includes(0x0a))
+    throw new UserError(
+      `${path} ends its lines with carriage returns alone, expected line feeds: convert it with tr '\\r' '\\n'.`,
+    );
 }
 
 const withoutReturn = (line: Buffer): Buffer => (line.at(-1) === 0x0d ? line.subarray(0, -1) : line);
