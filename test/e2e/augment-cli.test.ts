@@ -122,10 +122,15 @@ test.each([
 });
 
 test('a disk that fills up: one line, exit code 1, nothing left behind', async () => {
-  // No file may grow beyond a block: the contact sheet does.
-  const { code, err } = await run('--onnx gen.onnx --n 60 --out full --provider cpu', { limit: 'ulimit -f 1;' });
-  expect(err).toMatch(/\nerror: Cannot write [^\n]+: EFBIG[^\n]*\n$/);
-  expect(code).toBe(1);
+  // No file may grow beyond a block: the manifest does, and rows of faces.
+  for (const [args, file] of [
+    ['--onnx gen.onnx --n 60', 'manifest\\.csv'],
+    ['--onnx slow.onnx --n 2 --format csv', 'faces\\.csv'],
+  ] as const) {
+    const { code, err } = await run(`${args} --out full --provider cpu`, { limit: 'ulimit -f 1;' });
+    expect(err).toMatch(new RegExp(`\\nerror: Cannot write /[^\\n]+/full\\.[^/\\n]+/${file}: EFBIG[^\\n]*\\n$`));
+    expect(code).toBe(1);
+  }
   expect(await news()).toEqual([]);
 });
 

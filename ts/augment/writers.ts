@@ -66,7 +66,8 @@ async function pngWriter(
       .toColourspace(channels === 1 ? 'b-w' : 'srgb')
       .png()
       .toBuffer();
-    await writing(file, () => writeFile(join(folder, file), png));
+    const path = join(folder, file);
+    await writing(path, () => writeFile(path, png));
     return { file, sha256: sha256(png) };
   };
   return {
@@ -89,8 +90,9 @@ async function ferWriter(folder: string, { className, shape: { size, channels } 
     );
   const name = 'faces.csv';
   const label = labelOf(ferClasses, className);
-  const file = await writing(name, () => open(join(folder, name), 'wx'));
-  const append = (rows: unknown[][]) => writing(name, () => file.appendFile(stringify(rows)));
+  const path = join(folder, name);
+  const file = await writing(path, () => open(path, 'wx'));
+  const append = (rows: unknown[][]) => writing(path, () => file.appendFile(stringify(rows)));
   await append([['emotion', 'pixels', 'Usage']]);
   let line = 1;
   return {
