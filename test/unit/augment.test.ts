@@ -196,6 +196,8 @@ describe('augment', () => {
     expect(manifest[0]!.file).toBe('faces.csv line 2');
     const pixels = rows.pixels.subarray(0, 48 * 48);
     expect(manifest[0]!.sha256).toBe(createHash('sha256').update(pixels).digest('hex'));
+    await run({ onnx: generator, n: 2, format: 'csv', force: true });
+    expect(await readManifest()).toHaveLength(2);
   });
 
   test('counts faces that equal earlier ones', async () => {
@@ -291,6 +293,23 @@ describe('leaves nothing behind', () => {
     await expectRefusal({ force: true }, /is not replaced: it is no earlier output/);
     await expectRefusal({ out: join(out, 'thesis.tex') }, /Cannot use .*thesis\.tex as the output folder: ENOTDIR/);
     expect(await readFile(join(out, 'thesis.tex'), 'utf8')).toBe('years of work');
+  });
+
+  test('with an earlier output that holds more than what was written there', async () => {
+    await run({ n: 2 });
+    for (const name of ['thesis.tex', join('Disgust', '99999.png')]) {
+      const file = join(out, name);
+      await writeFile(file, 'years of work');
+      await expectRefusal(
+        { n: 2, force: true },
+        `is not replaced: beside an earlier output it holds ${name}. Move that`,
+      );
+      expect(await readFile(file, 'utf8')).toBe('years of work');
+      await rm(file);
+    }
+    // A manifest of another kind makes no output.
+    await writeFile(join(out, 'manifest.csv'), 'file,licence\nDisgust/00001.png,free\n');
+    await expectRefusal({ n: 2, force: true }, /it is no earlier output, for it holds no manifest\.csv of one/);
   });
 
   test('with a network of another kind, or a file cut short', async () => {

@@ -2,11 +2,12 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeFolder, writeAtomic } from '../../ts/base/files.js';
 import { claimFolder } from '../../ts/base/folder-claim.js';
+import { OutputFolder } from '../../ts/base/output-folder.js';
 
 let folder: string;
 beforeAll(async () => {
@@ -68,4 +69,26 @@ test('a folder is claimed by one process, by whatever name, until that ends or i
   await expect(claimFolder(link, 'works')).rejects.toThrow(`process ${process.pid} works`);
   await own.release();
   await (await claimFolder(path, 'works')).release();
+});
+
+test('an output folder removes what killed processes left of it, and nothing else', async () => {
+  const parent = join(folder, 'outputs');
+  const child = spawn(process.execPath, ['-e', '']);
+  await once(child, 'exit');
+  const name = (of: string, host: string, pid: number) => `${of}.${host}-${pid}-0123abcd.tmp`;
+  const dead = name('made', hostname(), child.pid!);
+  const others = [
+    name('made', hostname(), process.ppid),
+    name('made', 'elsewhere', child.pid!),
+    name('other', hostname(), child.pid!),
+    `made.${child.pid}.tmp`,
+  ];
+  // The last is what was to be replaced: it is kept until something has taken its place.
+  for (const one of [dead, ...others, `${dead}.old`]) await mkdir(join(parent, one, 'faces'), { recursive: true });
+  const written = () => Promise.resolve([]);
+  const output = await OutputFolder.open(join(parent, 'made'), { force: false, marker: 'list.csv', written });
+  await output.publish();
+  expect((await readdir(parent)).sort()).toEqual(['made', `${dead}.old`, ...others].sort());
+  await (await OutputFolder.open(join(parent, 'made'), { force: false, marker: 'list.csv', written })).discard();
+  expect((await readdir(parent)).sort()).toEqual(['made', ...others].sort());
 });

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { gunzipSync, gzipSync } from 'node:zlib';
 import { parse } from 'csv-parse/sync';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { Philox } from '../../ts/base/random.js';
 import { filterCommand } from '../../ts/cli/filter-command.js';
 import { ferClasses } from '../../ts/data/classes.js';
@@ -187,6 +187,31 @@ describe('a csv', () => {
       await expect(run({ data: csv, probabilities: probs, out, ...settings })).rejects.toThrow(message);
       await expect(readdir(out)).rejects.toThrow('ENOENT');
     }
+  });
+});
+
+describe('an output folder', () => {
+  const settings = { size: 16, agreementMin: 0.5 };
+  test('that cannot be made is refused before the work', async () => {
+    const data = await written('data.csv', lines.join('\n'));
+    const ferplus = await written('ferplus.csv', votes.join('\n'));
+    const started = vi.fn();
+    const config = resolveFilter({ ...settings, data, ferplus, out: '/proc/rareface/out' });
+    await expect(filterFaces(config, { onStart: started })).rejects.toThrow(/^Cannot make the folder \/proc/);
+    expect(started).not.toHaveBeenCalled();
+  });
+
+  test('of an earlier run is replaced when told to, but for what others wrote', async () => {
+    const data = await written('data.csv', lines.join('\n'));
+    const ferplus = await written('ferplus.csv', votes.join('\n'));
+    const { out } = await run({ ...settings, data, ferplus });
+    await run({ ...settings, data, ferplus, out, force: true });
+    await writeFile(join(out, 'thesis.tex'), 'years of work');
+    await expect(run({ ...settings, data, ferplus, out, force: true })).rejects.toThrow(/it holds thesis\.tex\. Move/);
+    expect(await readFile(join(out, 'thesis.tex'), 'utf8')).toBe('years of work');
+    await rm(join(out, 'thesis.tex'));
+    await writeFile(join(out, 'summary.json'), '{"pages": 300}');
+    await expect(run({ ...settings, data, ferplus, out, force: true })).rejects.toThrow(/it is no earlier output/);
   });
 });
 

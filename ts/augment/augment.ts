@@ -4,7 +4,7 @@ import { timeStamp } from '../base/time.js';
 import { openGenerator, type GeneratorSession } from '../onnx/session.js';
 import { augmentDefaults, checkOptions, type AugmentOptions } from './options.js';
 import { Ledger } from './ledger.js';
-import { manifestName } from './manifest.js';
+import { filesOfOutput, manifestName } from './manifest.js';
 import { planFaces, type Plan } from './plan.js';
 import { translate } from './translate.js';
 import { selectFacesMade } from './select/select.js';
@@ -32,14 +32,15 @@ export interface AugmentResult {
 export async function augment(options: AugmentOptions): Promise<AugmentResult> {
   const { force = augmentDefaults.force, signal } = options;
   checkOptions(options);
-  if (options.out !== undefined) await checkFree(options.out, { force, marker: manifestName });
+  const target = { force, marker: manifestName, written: filesOfOutput };
+  if (options.out !== undefined) await checkFree(options.out, target);
   const session = await openGenerator(options.onnx, options);
   try {
     const plan = await planFaces(options, session);
     signal?.throwIfAborted();
     const { className } = plan;
     const out = options.out ?? join('augmented', `${timeStamp(new Date())}-${className.toLowerCase()}`);
-    const folder = await OutputFolder.open(out, { force, marker: manifestName });
+    const folder = await OutputFolder.open(out, target);
     try {
       options.onStart?.({ notes: plan.notes, skipped: plan.faces.skipped, faces: plan.chosen.length });
       const start = performance.now();

@@ -1,4 +1,9 @@
-/** The file that every output folder holds. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { parse } from 'csv-parse/sync';
+import { contactSheetName } from '../data/folders.js';
+
+/** The file by which an output folder is known. */
 export const manifestName = 'manifest.csv';
 
 /**
@@ -17,3 +22,15 @@ export const manifestColumns = [
   'shift_y',
   'sha256',
 ] as const;
+
+/** Paths within an output folder of all that was written there; none where it holds no such manifest. */
+export async function filesOfOutput(folder: string): Promise<string[]> {
+  try {
+    const rows = parse<Record<string, string>>(await readFile(join(folder, manifestName)), { columns: true });
+    if (!manifestColumns.every((column) => Object.hasOwn(rows[0] ?? {}, column))) return [];
+    // Faces that are rows of a file are called "faces.csv line 2".
+    return [manifestName, contactSheetName, ...rows.map(({ file }) => file!.replace(/ line \d+$/, ''))];
+  } catch {
+    return [];
+  }
+}

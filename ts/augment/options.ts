@@ -27,7 +27,7 @@ export const augmentOptions = {
   provider: choice(providers, 'where onnxruntime runs it; auto: a GPU if it can'),
   ...selectOptions,
   skipBad: dataOptions.skipBad,
-  force: toggle('replace an earlier output folder'),
+  force: toggle('replace an earlier output folder that holds nothing else'),
 } as const;
 
 export const augmentDefaults = {

@@ -1,15 +1,20 @@
-import { randomBytes } from 'node:crypto';
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { basename, dirname, join, relative, resolve } from 'node:path';
 import { messageOf, UserError } from './errors.js';
 import { makeFolder } from './files.js';
+import { isLeftover, temporaryOf } from './temporary.js';
+
+/** Ends the name of an earlier output while another takes its place. */
+const replaced = '.old';
 
 export interface OutputFolderOptions {
   /** Whether an earlier output may be replaced. */
   readonly force: boolean;
   /** The file by which an earlier output is known. */
   readonly marker: string;
+  /** Paths within a folder of all that an earlier output there wrote; none where the marker is not its own. */
+  readonly written: (folder: string) => Promise<readonly string[]>;
 }
 
 /**
@@ -36,7 +41,8 @@ export class OutputFolder {
     const target = await realpath(out).catch(() => resolve(out));
     await checkFree(target, options);
     await makeFolder(dirname(target));
-    const temporary = `${target}.${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
+    await removeLeftovers(target);
+    const temporary = temporaryOf(target);
     try {
       await mkdir(temporary);
     } catch (error) {
@@ -48,7 +54,7 @@ export class OutputFolder {
   /** Gives the folder its name. */
   async publish(): Promise<void> {
     await checkFree(this.out, this.options);
-    const old = `${this.temporary}.old`;
+    const old = this.temporary + replaced;
     const replaces = await rename(this.out, old).then(
       () => true,
       () => false,
@@ -70,22 +76,52 @@ export class OutputFolder {
   }
 }
 
+/** Removes what killed processes left of an output that was to be `target`. */
+async function removeLeftovers(target: string): Promise<void> {
+  const parent = dirname(target);
+  for (const name of await readdir(parent).catch(() => [])) {
+    // Where nothing took its place, what was to be replaced is all that there is.
+    if (name.endsWith(replaced) && !existsSync(target)) continue;
+    if (isLeftover(name.replace(replaced, ''), basename(target)))
+      await rm(join(parent, name), { recursive: true, force: true });
+  }
+}
+
 /**
  * @throws UserError where `out` is a file, or a folder that holds files, unless `force` is given
- * and it is an earlier output: a folder of anything else is never replaced
+ * and it is an earlier output and nothing else: what others wrote is never removed
  */
-export async function checkFree(out: string, { force, marker }: OutputFolderOptions): Promise<void> {
-  let names: string[];
-  try {
-    names = await readdir(out);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw new UserError(`Cannot use ${out} as the output folder: ${messageOf(error)}`);
-  }
-  if (names.length > 0 && force && !names.includes(marker))
-    throw new UserError(
-      `The folder ${out} is not replaced: it is no earlier output, for it holds no ${marker}. Name another with --out.`,
-    );
-  if (names.length > 0 && !force)
+export async function checkFree(out: string, { force, marker, written }: OutputFolderOptions): Promise<void> {
+  if ((await pathsIn(out)).length === 0) return;
+  if (!force)
     throw new UserError(`The output folder ${out} is not empty: name another with --out, or replace it with --force.`);
+  const own = new Set(await written(out));
+  if (own.size === 0)
+    throw new UserError(
+      `The folder ${out} is not replaced: it is no earlier output, for it holds no ${marker} of one. ` +
+        'Name another with --out.',
+    );
+  const strange = (await pathsIn(out, true)).find((path) => !own.has(path));
+  if (strange !== undefined)
+    throw new UserError(
+      `The folder ${out} is not replaced: beside an earlier output it holds ${strange}. ` +
+        'Move that elsewhere, or name another folder with --out.',
+    );
+}
+
+/**
+ * Paths within a folder of what it holds: recursively the files of every folder in it.
+ * @returns none where there is no such folder
+ */
+async function pathsIn(folder: string, recursive = false): Promise<string[]> {
+  try {
+    const entries = await readdir(folder, { recursive, withFileTypes: true });
+    return entries
+      .filter((entry) => !recursive || !entry.isDirectory())
+      .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+      .sort();
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];
+    throw new UserError(`Cannot use ${folder} as the output folder: ${messageOf(error)}`);
+  }
 }

@@ -4,6 +4,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { messageOf, UserError } from '../base/errors.js';
 import { makeFolder, writeAtomic } from '../base/files.js';
+import { isAlive } from '../base/temporary.js';
 import { selectFaces, type FaceSet } from '../data/faces.js';
 import { unfinishedRun } from '../train/checkpoint.js';
 import { validateConfig } from '../train/config.js';
@@ -100,15 +101,6 @@ async function claim(folder: string): Promise<string> {
   }
   await writeAtomic(owner, me);
   return folder;
-}
-
-function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }
 
 /** The direction of a generator that was trained with these settings. @throws UserError where it has none */

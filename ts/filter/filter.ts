@@ -11,6 +11,7 @@ import { combine, evidenceWanted, judge, readRules, type CriterionName } from '.
 import type { FilterEvents } from './events.js';
 import type { FilterConfig } from './options.js';
 import { outOfFoldProbabilities } from './out-of-fold.js';
+import { filesOfOutput, scoresName, summaryName } from './output-files.js';
 import { readProbabilities } from './probabilities-file.js';
 import { filterSheet } from './sheet.js';
 import { countClasses, quantilesOf, scoresCsv, type ClassCounts, type Quantiles } from './summary.js';
@@ -25,9 +26,6 @@ export interface FilterResult {
   readonly written: WrittenData | undefined;
 }
 
-/** The file by which an earlier output is known. */
-const summaryName = 'summary.json';
-
 /**
  * Drops faces that are mislabelled, ambiguous or unlike the others, by one filter or several. The
  * folder holds the faces that are left (as the data came: a csv, or a list of files), scores.csv (a
@@ -36,7 +34,7 @@ const summaryName = 'summary.json';
  */
 export async function filterFaces(config: FilterConfig, events: FilterEvents = {}): Promise<FilterResult> {
   const out = config.out ?? join('filtered', timeStamp(new Date()));
-  const target = { force: config.force, marker: summaryName };
+  const target = { force: config.force, marker: summaryName, written: filesOfOutput };
   await checkFree(out, target);
   const faces = await loadFaces({ ...config, ...(events.onReading && { onProgress: events.onReading }) });
   if (!config.preview) checkForm(faces);
@@ -46,25 +44,26 @@ export async function filterFaces(config: FilterConfig, events: FilterEvents = {
     wanted.probabilities && config.probabilities !== null
       ? await readProbabilities(config.probabilities, faces)
       : undefined;
-  events.onStart?.({ faces: faces.count, skipped: faces.skipped });
-  if (wanted.embeddings || (wanted.probabilities && !given))
-    await useEngine(config.engine, 'float32', { onChosen: (note) => events.onEngine?.(note) });
-  const embedding = wanted.embeddings ? await embedAll(config, faces, events) : undefined;
-  const probabilities = wanted.probabilities && !given ? await outOfFoldProbabilities(faces, config, events) : given;
-  events.signal?.throwIfAborted();
-
-  const evidence = { ...(probabilities && { probabilities }), ...(embedding && { embeddings: embedding.vectors }) };
-  const { criteria, noise } = judge(faces, rules, config, evidence);
-  const kept = combine(faces, criteria, config.combine);
-  const classes = countClasses(faces, kept, criteria);
-  const scores = Object.fromEntries(
-    criteria.flatMap((c) => (c.scores ? [[c.name, quantilesOf(c.scores)] as const] : [])),
-  );
+  // Before the work, which may take long: that it cannot be made must show now.
   const folder = await OutputFolder.open(out, target);
   try {
+    events.onStart?.({ faces: faces.count, skipped: faces.skipped });
+    if (wanted.embeddings || (wanted.probabilities && !given))
+      await useEngine(config.engine, 'float32', { onChosen: (note) => events.onEngine?.(note) });
+    const embedding = wanted.embeddings ? await embedAll(config, faces, events) : undefined;
+    const probabilities = wanted.probabilities && !given ? await outOfFoldProbabilities(faces, config, events) : given;
+    events.signal?.throwIfAborted();
+
+    const evidence = { ...(probabilities && { probabilities }), ...(embedding && { embeddings: embedding.vectors }) };
+    const { criteria, noise } = judge(faces, rules, config, evidence);
+    const kept = combine(faces, criteria, config.combine);
+    const classes = countClasses(faces, kept, criteria);
+    const scores = Object.fromEntries(
+      criteria.flatMap((c) => (c.scores ? [[c.name, quantilesOf(c.scores)] as const] : [])),
+    );
     const inside = (name: string) => join(folder.temporary, name);
     const written = config.preview ? undefined : await writeKept(config, faces, kept, folder.temporary, out);
-    await writeAtomic(inside('scores.csv'), scoresCsv(faces, kept, criteria, probabilities));
+    await writeAtomic(inside(scoresName), scoresCsv(faces, kept, criteria, probabilities));
     await writeAtomic(inside(contactSheetName), await filterSheet(faces, kept, criteria));
     const summary = { config, classes, scores, embedding: embedding?.name, labelNoise: noise && noiseSummary(noise) };
     await writeAtomic(inside(summaryName), `${JSON.stringify(summary, null, 2)}\n`);

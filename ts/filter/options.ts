@@ -69,7 +69,7 @@ export const filterOptions = {
   engine: engineOption,
   out: maybe(folder('output folder'), 'filtered/<time>'),
   preview: toggle('write the contact sheet and the scores, but no data'),
-  force: toggle('replace an earlier output folder'),
+  force: toggle('replace an earlier output folder that holds nothing else'),
 } as const satisfies Options;
 
 export type FilterConfig = Settings<typeof filterOptions>;

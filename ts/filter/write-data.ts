@@ -1,5 +1,5 @@
 import { createWriteStream } from 'node:fs';
-import { basename, join, relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createGzip } from 'node:zlib';
@@ -9,6 +9,7 @@ import { writeAtomic } from '../base/files.js';
 import { usageNameOf, type FaceSet } from '../data/face-set.js';
 import { ferSize } from '../data/fer2013.js';
 import { readLines } from '../data/lines.js';
+import { facesName, votesName, zippedFacesName } from './output-files.js';
 
 export interface WrittenData {
   /** What `--data` takes. */
@@ -34,13 +35,13 @@ export async function writeKept(
   const indices = Array.from(faces.labels.keys()).filter((i) => kept[i]);
   const { lines, files } = faces;
   if (lines) {
-    const name = data.endsWith('.gz') ? 'faces.csv.gz' : 'faces.csv';
+    const name = data.endsWith('.gz') ? zippedFacesName : facesName;
     const rows = await copyLines(data, join(folder, name), new Set(indices.map((i) => lines[i]!)));
     if (ferplus === null) return { data: name };
-    await copyRows(ferplus, join(folder, 'ferplus.csv'), rows);
-    return { data: name, ferplus: 'ferplus.csv' };
+    await copyRows(ferplus, join(folder, votesName), rows);
+    return { data: name, ferplus: votesName };
   }
-  const name = 'faces.csv';
+  const name = facesName;
   if (files) {
     const list = indices.map((i) => [relative(resolve(out), resolve(files[i]!)), faces.classNames[faces.labels[i]!]]);
     await writeAtomic(join(folder, name), stringify([['file', 'class'], ...list]));
@@ -116,6 +117,6 @@ async function writeStream(chunks: AsyncIterable<Buffer>, to: string): Promise<v
     await (to.endsWith('.gz') ? pipeline(source, createGzip(), target) : pipeline(source, target));
   } catch (error) {
     if (error instanceof UserError) throw error;
-    throw new UserError(`Cannot write ${basename(to)}: ${messageOf(error)}`);
+    throw new UserError(`Cannot write ${to}: ${messageOf(error)}`);
   }
 }

@@ -1,14 +1,17 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { createReadStream, existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises';
-import { hostname } from 'node:os';
 import { basename, join, relative, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { messageOf, UserError } from '../base/errors.js';
 import { makeFolder, writeAtomic } from '../base/files.js';
+import { isLeftover, temporaryOf } from '../base/temporary.js';
 import type { Root, Task } from './task.js';
 
 const resultName = 'result.json';
+
+/** Of the SHA-256 that data and results are called by. */
+const digestLength = 64;
 
 /** What a finished task left. */
 export interface TaskResult {
@@ -120,28 +123,13 @@ export class Store {
   /** Removes what killed processes of this machine left half written. */
   async removeLeftovers(): Promise<void> {
     for (const part of ['data', 'results'])
-      for (const name of await readdir(join(this.folder, part))) {
-        const [, host, pid] = temporaryName.exec(name) ?? [];
-        if (host === hostname() && !isAlive(Number(pid)))
+      for (const name of await readdir(join(this.folder, part)))
+        if (isLeftover(name, name.slice(0, digestLength)))
           await rm(join(this.folder, part, name), { recursive: true, force: true });
-      }
   }
 
   rootPath({ digest, name }: Root): string {
     return join(this.folder, 'data', digest, name);
-  }
-}
-
-/** `<final>.<host>-<pid>-<random>.tmp` */
-const temporaryOf = (final: string): string =>
-  `${final}.${hostname()}-${process.pid}-${randomBytes(4).toString('hex')}.tmp`;
-const temporaryName = /^[0-9a-f]{64}\.(.+)-(\d+)-[0-9a-f]{8}\.tmp$/;
-
-function isAlive(pid: number): boolean {
-  try {
-    return process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
   }
 }
 
