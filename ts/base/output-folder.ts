@@ -82,7 +82,7 @@ async function removeLeftovers(target: string): Promise<void> {
   for (const name of await readdir(parent).catch(() => [])) {
     // Where nothing took its place, what was to be replaced is all that there is.
     if (name.endsWith(replaced) && !existsSync(target)) continue;
-    if (isLeftover(name.replace(replaced, ''), basename(target)))
+    if (isLeftover(basename(name, replaced), basename(target)))
       await rm(join(parent, name), { recursive: true, force: true });
   }
 }
