@@ -17,7 +17,7 @@ beforeAll(async () => {
   await writeTinyFaces(data);
   runs = join(folder, 'runs');
   ({ folder: run } = await trainCycleGan({ ...tinyRun, data, runs, maxSteps: 6 }));
-  await mkdir(join(folder, 'empty'));
+  for (const name of ['empty', 'folder.onnx']) await mkdir(join(folder, name));
 });
 afterAll(() => rm(folder, { recursive: true }));
 
@@ -28,7 +28,12 @@ test('writes the newest generator of the newest run, or of a checkpoint that is 
   expect(await exported('--run', 'latest', '--runs', runs, '--out', out)).toBe(`Wrote ${out}, as trained at step 6.\n`);
   expect((await readFile(out)).equals(await readFile(join(run, 'gen_ab.onnx')))).toBe(true);
   const checkpoint = join(run, 'checkpoints', 'step-000005');
-  const said = await exported('--run', checkpoint, '--direction', 'ba', '--half', '--anonymous', '--out', out);
+  const again = ['--run', checkpoint, '--direction', 'ba', '--half', '--anonymous', '--out', out];
+  await expect(exported(...again)).rejects.toThrow(
+    `The file ${out} is there already: name another with --out, or replace it with --force.`,
+  );
+  expect((await readFile(out)).equals(await readFile(join(run, 'gen_ab.onnx')))).toBe(true);
+  const said = await exported(...again, '--force');
   expect(said).toContain('as trained at step 5.');
   const half = await readFile(out);
   expect(half.length).toBeLessThan((await readFile(join(run, 'gen_ba.onnx'))).length);
@@ -38,7 +43,15 @@ test('writes the newest generator of the newest run, or of a checkpoint that is 
 
 test('shows its help, with examples', async () => {
   const help = await exported('--help');
-  for (const flag of ['--run <run>', '--direction <ab|ba>', '--half', '--anonymous', '--out <file>', '--runs <folder>'])
+  for (const flag of [
+    '--run <run>',
+    '--direction <ab|ba>',
+    '--half',
+    '--anonymous',
+    '--out <file>',
+    '--force',
+    '--runs <folder>',
+  ])
     expect(help).toContain(flag);
   expect(help).toContain('npm run export -- --run latest --half --out gen.onnx');
 });
@@ -58,7 +71,8 @@ describe('a mistake is one line, and leaves nothing', () => {
     [['--run', 'latest', '--runs', 'FOLDER/empty', '--out', 'NEW'], 'cannot follow '],
     [['--run', 'RUN/checkpoints/step-000004', '--out', 'NEW'], 'step-000004/tensors.safetensors'],
     [['--run', 'RUN', '--out', 'RUN/config.json/gen.onnx'], /^Cannot make the folder .*config\.json: EEXIST/],
-    [['--run', 'RUN', '--out', 'FOLDER/empty'], /^Cannot write .*empty: EISDIR/],
+    [['--run', 'RUN', '--out', 'FOLDER/folder.onnx'], /^Cannot write .*folder\.onnx: it is a folder\.$/],
+    [['--run', 'RUN', '--out', 'FOLDER/data.csv'], /a file name that ends in \.onnx for out \(--out\) but received/],
   ])('%j', async (args, message) => {
     const places = { NEW: join(folder, 'new', 'gen.onnx'), FOLDER: folder, RUN: run };
     const placed = args.map((arg) => arg.replace(/NEW|FOLDER|RUN/, (name) => places[name as keyof typeof places]));

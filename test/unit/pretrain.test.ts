@@ -1,9 +1,9 @@
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, readdir, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import type { FaceSet } from '../../ts/data/faces.js';
 import { syntheticFaces } from '../../ts/data/synthetic.js';
 import { loadFeatureNetwork } from '../../ts/models/feature-network.js';
@@ -294,6 +294,23 @@ describe('pretrain', () => {
     expect(steps).toEqual([]);
   });
 
+  test('replaces no file without being told to, nor a card', async () => {
+    for (const name of ['mine.safetensors', 'mine.md']) {
+      const file = join(folder, name);
+      await writeFile(file, 'mine');
+      const onEngine = vi.fn();
+      await expect(pretrain({ ...quick('mine.safetensors'), engine: 'auto' }, { onEngine })).rejects.toThrow(
+        `The file ${file} is there already: name another with --out, or replace it with --force.`,
+      );
+      expect(onEngine).not.toHaveBeenCalled();
+      expect(await readFile(file, 'utf8')).toBe('mine');
+      if (name.endsWith('.safetensors')) await rm(file);
+    }
+    const { file } = (await pretrain({ ...quick('mine.safetensors'), force: true }))!;
+    await loadFeatureNetwork(file);
+    expect(await readFile(join(folder, 'mine.md'), 'utf8')).not.toContain('--force');
+  });
+
   test('makes no folder for a file that bad data does not give', async () => {
     const missing = { ...quick('new/x.safetensors'), data: join(folder, 'none.csv') };
     await expect(pretrain(missing)).rejects.toThrow(/^Cannot read the data .*none\.csv/);
@@ -319,7 +336,7 @@ describe('evaluatePretrained', () => {
 
     await pretrain({
       ...pretrainDefaults,
-      ...{ data, size: 16, smallFraction: 0, width: 1 / 64, epochs: 0.5, batchSize: 8, out: weights },
+      ...{ data, size: 16, smallFraction: 0, width: 1 / 64, epochs: 0.5, batchSize: 8, out: weights, force: true },
     });
     const { params, metadata } = await readWeights(weights);
     await writeWeights(weights, params, { ...metadata, classes: '["a","b","c","d","e","f","g"]' }, 'float32');

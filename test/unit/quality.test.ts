@@ -1,8 +1,9 @@
+import { mkdirSync, rmSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import sharp from 'sharp';
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { augment } from '../../ts/augment/augment.js';
 import { qualityCommand } from '../../ts/cli/quality-command.js';
 import { facesOfClass, type FaceSet } from '../../ts/data/faces.js';
@@ -98,4 +99,34 @@ test('refuses faces that cannot be compared', async () => {
   await expect(measure({ generated: join(folder, 'odd') })).rejects.toThrow(
     /faces of the class joy, which the real ones lack/,
   );
+});
+
+test('writes over an earlier file of figures, over another when told to, and shows figures that it cannot write', async () => {
+  const out = join(folder, 'figures.json');
+  const args = ['--generated', made, '--real', data, '--size', '16', '--neighbours', '3', '--no-classifiers'];
+  const measured = (...more: string[]) => printed(() => qualityCommand([...args, '--out', out, ...more]));
+  await measured();
+  await measured();
+  await writeFile(out, '{"pages": 300}');
+  await expect(measured()).rejects.toThrow(`The file ${out} is there already: name another with --out, or replace`);
+  expect(await readFile(out, 'utf8')).toBe('{"pages": 300}');
+  expect(() => resolveQuality({ generated: made, real: data, out: folder })).toThrow(
+    'a file name that ends in .json for out (--out)',
+  );
+
+  let shown = '';
+  const write = vi.spyOn(process.stdout, 'write').mockImplementation((text) => {
+    shown += String(text);
+    // In the way of the file.
+    rmSync(out);
+    mkdirSync(out);
+    return true;
+  });
+  try {
+    await expect(qualityCommand([...args, '--out', out, '--force'])).rejects.toThrow(/^Cannot write .*figures\.json: /);
+  } finally {
+    write.mockRestore();
+  }
+  expect(shown).toContain('Disgust: 30 generated, 40 real');
+  await expect(measured()).rejects.toThrow(`Cannot write ${out}: it is a folder.`);
 });

@@ -54,6 +54,13 @@ export const text = (expects: string, help: string): Option<z.ZodString> => opti
 
 export const file = (help: string): Option<z.ZodString> => ({ ...text('a file name', help), placeholder: 'file' });
 
+/** A file of one kind. @param ending of its name, e.g. ".json" */
+export const fileOfKind = (ending: string, help: string): Option<z.ZodString> => ({
+  ...file(help),
+  schema: z.string().regex(new RegExp(`.\\${ending}$`)),
+  expects: `a file name that ends in ${ending}`,
+});
+
 export const folder = (help: string): Option<z.ZodString> => ({ ...text('a folder', help), placeholder: 'folder' });
 
 /** A class of faces. */

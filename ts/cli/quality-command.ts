@@ -32,22 +32,25 @@ export async function qualityCommand(args: readonly string[]): Promise<void> {
   const command = makeCommand('quality', { description, examples }, optionFlags(qualityOptions, qualityDefaults));
   if (!parseArguments(command, args)) return;
   const config = resolveQuality(settingsOf(qualityOptions, command.opts()));
-  const result = await interruptible(
+  await interruptible(
     () => undefined,
     () => run(config),
   );
-  process.stdout.write(`${report(result).join('\n')}\n`);
 }
 
 /** Runs with a progress bar for each work. */
-async function run(config: QualityConfig): Promise<QualityResult> {
+async function run(config: QualityConfig): Promise<void> {
   const bars = progressBars();
   try {
-    return await measureQuality(config, {
+    await measureQuality(config, {
       onEngine: say,
       onReading: showReading,
       onStart: (notes) => say(...notes),
       onProgress: bars.update,
+      onMeasured(result) {
+        bars.stop();
+        process.stdout.write(`${report(result).join('\n')}\n`);
+      },
     });
   } finally {
     bars.stop();

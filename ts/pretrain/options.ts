@@ -6,11 +6,13 @@ import {
   checkSettings,
   choice,
   file,
+  fileOfKind,
   given,
   maybe,
   number,
   option,
   positive,
+  toggle,
   whole,
   type Settings,
 } from '../base/options.js';
@@ -41,13 +43,10 @@ export const pretrainOptions = {
   engine: engineOption,
   precision: choice(['float16', 'float32'], 'numbers in the file'),
   out: maybe(
-    {
-      ...file('file to write, its model card (.md) beside it'),
-      schema: z.string().regex(/.\.safetensors$/),
-      expects: 'a file name that ends in .safetensors',
-    },
+    fileOfKind('.safetensors', 'file to write, its model card (.md) beside it'),
     'faces-vgg19-w50.safetensors for the width 0.5',
   ),
+  force: toggle('replace earlier files'),
 } as const;
 
 /** Every setting of a pretraining, resolved. */
@@ -70,6 +69,7 @@ export const pretrainDefaults: PretrainConfig = {
   engine: 'native',
   precision: 'float16',
   out: null,
+  force: false,
 };
 
 /** VGG19 halves its images four times. */

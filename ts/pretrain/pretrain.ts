@@ -1,10 +1,9 @@
-import { constants } from 'node:fs';
-import { access, stat } from 'node:fs/promises';
-import { basename, dirname } from 'node:path';
+import { basename } from 'node:path';
 import { useEngine } from '../backend/engine.js';
-import { messageOf, UserError } from '../base/errors.js';
-import { makeParent, writeAtomic } from '../base/files.js';
+import { UserError } from '../base/errors.js';
+import { writeAtomic } from '../base/files.js';
 import { flagOf } from '../base/options.js';
+import { checkFreeFile, checkWritable } from '../base/output-file.js';
 import { foldByMoments } from '../classify/fold-norms.js';
 import { trainClassifier } from '../classify/train-classifier.js';
 import { loadFaces } from '../data/faces.js';
@@ -43,9 +42,10 @@ export async function pretrain(
   given: PretrainConfig,
   events: PretrainEvents = {},
 ): Promise<PretrainResult | undefined> {
+  const file = given.out ?? `faces-vgg19-w${Math.round(100 * given.width)}.safetensors`;
+  for (const path of [file, cardOf(file)]) await checkFreeFile(path, given);
   const engine = await useEngine(given.engine, 'float32', { onChosen: (note) => events.onEngine?.(note) });
   const config: PretrainConfig = { ...given, engine };
-  const file = config.out ?? `faces-vgg19-w${Math.round(100 * config.width)}.safetensors`;
   const faces = await loadFaces(loadOptions(config, events));
   const split = chooseHoldout(faces, config.holdout, config.seed);
   if (split.holdout.length === 0 || split.train.length < config.batchSize)
@@ -109,25 +109,12 @@ export async function pretrain(
 
 const cardOf = (file: string): string => file.replace(/\.safetensors$/, '.md');
 
-/** Training takes long: that its file cannot be written must show before. */
-async function checkWritable(file: string): Promise<void> {
-  await makeParent(file);
-  try {
-    await access(dirname(file), constants.W_OK);
-  } catch (error) {
-    throw new UserError(`Cannot write ${file}: ${messageOf(error)}`);
-  }
-  for (const path of [file, cardOf(file)])
-    if ((await stat(path).catch(() => undefined))?.isDirectory())
-      throw new UserError(`Cannot write ${path}: it is a folder.`);
-}
-
 /** The command line that gives this network: data, epochs and whatever is not as it was. */
 function commandOf(config: PretrainConfig): string {
   const always = new Set(['data', 'epochs', 'smallFraction']);
   const flags = Object.entries(config).flatMap(([name, value]) => {
     const changed = value !== pretrainDefaults[name as keyof PretrainConfig];
-    if (name === 'out' || value === null || (!changed && !always.has(name))) return [];
+    if (name === 'out' || name === 'force' || value === null || (!changed && !always.has(name))) return [];
     if (value === true) return [flagOf(name)];
     return [flagOf(name), name === 'data' || name === 'ferplus' ? fileName(String(value)) : String(value)];
   });

@@ -1,3 +1,5 @@
+import type { QualityResult } from './quality.js';
+
 export type QualityWork = 'Embedding' | 'Comparing' | 'Training';
 
 /** What a command hears of while it works. */
@@ -10,4 +12,6 @@ export interface QualityEvents {
   /** What is looked at, and what could not be. */
   onStart?: (notes: readonly string[]) => void;
   onProgress?: (work: QualityWork, done: number, of: number) => void;
+  /** The figures, before they are written to a file. */
+  onMeasured?: (result: QualityResult) => void;
 }

@@ -3,7 +3,7 @@ import { engineOption } from '../backend/engine.js';
 import {
   checkSettings,
   faceClass,
-  file,
+  fileOfKind,
   given,
   maybe,
   text,
@@ -32,7 +32,8 @@ export const qualityOptions = {
   ...fitOptions,
   seed: whole(0, 0xffffffff, 'the same seed gives the same figures'),
   engine: engineOption,
-  out: maybe(file('JSON file to write the figures to as well'), 'none'),
+  out: maybe(fileOfKind('.json', 'file to write the figures to as well; an earlier one is replaced'), 'none'),
+  force: toggle('replace any file there'),
 } as const satisfies Options;
 
 export type QualityConfig = Settings<typeof qualityOptions>;
@@ -51,6 +52,7 @@ export const qualityDefaults = {
   seed: 1,
   engine: 'native',
   out: null,
+  force: false,
 } as const satisfies Partial<QualityConfig>;
 
 /** @throws UserError naming the option, what was expected and what came */

@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { useEngine } from '../backend/engine.js';
 import { messageOf, UserError } from '../base/errors.js';
-import { makeParent, writeAtomic } from '../base/files.js';
+import { writeAtomic } from '../base/files.js';
+import { checkFreeFile, checkWritable } from '../base/output-file.js';
 import { labelOf, loadFaces, selectFaces, type FaceSet } from '../data/faces.js';
 import { splitGroups } from '../data/split.js';
 import { openEmbedder, type Embedder, type Embeddings } from '../embed/embedder.js';
@@ -41,14 +43,15 @@ export interface QualityResult {
  * @throws UserError for options or data that cannot be used, and for too few faces
  */
 export async function measureQuality(config: QualityConfig, events: QualityEvents = {}): Promise<QualityResult> {
-  const { out, real: data, size, channels, usage, skipBad } = config;
+  const { out, force, real: data, size, channels, usage, skipBad } = config;
+  if (out !== null) await checkFreeFile(out, { force, isEarlier: holdsFigures });
   const real = await loadFaces({
     ...{ data, size, channels, usage, skipBad },
     ...(events.onReading && { onProgress: events.onReading }),
   });
   const { made, notes } = await loadMade(config, real);
   events.onStart?.([...real.skipped, ...notes]);
-  if (out !== null) await makeParent(out);
+  if (out !== null) await checkWritable(out);
   await useEngine(config.engine, 'float32', { onChosen: (note) => events.onEngine?.(note) });
   const embedder = await openEmbedder(config);
   try {
@@ -61,10 +64,21 @@ export async function measureQuality(config: QualityConfig, events: QualityEvent
         await measureClass(config, embedder, { ...real, vectors: embedded }, facesOfLabel(made, label), label, events),
       );
     const result = { embedding: embedder.name, classes };
+    events.onMeasured?.(result);
     if (out !== null) await writeAtomic(out, `${JSON.stringify({ config, ...result }, null, 2)}\n`);
     return result;
   } finally {
     await embedder.close();
+  }
+}
+
+/** Whether a file is one that was written here. */
+async function holdsFigures(file: string): Promise<boolean> {
+  try {
+    const content = JSON.parse(await readFile(file, 'utf8')) as object;
+    return Object.hasOwn(content, 'embedding') && Object.hasOwn(content, 'classes');
+  } catch {
+    return false;
   }
 }
 

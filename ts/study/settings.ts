@@ -113,7 +113,7 @@ export function qualitySettings(
   { engine }: Study,
   storedFile: (path: string) => string,
 ): Record<string, unknown> {
-  const own = ['generated', 'real', 'class', 'usage', 'skipBad', 'channels', 'size', 'seed', 'out'];
+  const own = ['generated', 'real', 'class', 'usage', 'skipBad', 'channels', 'size', 'seed', 'out', 'force'];
   checkOwn(given, own, 'quality');
   const whole = within('quality', () => resolveQuality({ engine, ...given, generated: '-', real: '-' }));
   return withStored(without(whole, own), storedFile);

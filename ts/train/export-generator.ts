@@ -1,5 +1,6 @@
-import { writeAtomic, makeParent } from '../base/files.js';
-import { choice, file, folder, toggle, type Settings } from '../base/options.js';
+import { writeAtomic } from '../base/files.js';
+import { choice, fileOfKind, folder, toggle, type Settings } from '../base/options.js';
+import { checkFreeFile, checkWritable } from '../base/output-file.js';
 import { makeGenerator } from '../models/generator.js';
 import { checkParams } from '../models/host-params.js';
 import { exportOnnx } from '../onnx/export.js';
@@ -14,26 +15,32 @@ export const exportOptions = {
   direction: choice(['ab', 'ba'], "ab: from the run's first class to its second; ba: back"),
   half: toggle('store weights in half precision, at half the size; arithmetic stays single'),
   anonymous: toggle("leave the run's options, which name files of this machine, out of the file"),
-  out: file('file to write'),
+  out: fileOfKind('.onnx', 'file to write'),
+  force: toggle('replace an earlier file'),
   runs: options.runs,
 } as const;
 
-export const exportDefaults = { direction: 'ab', half: false, anonymous: false, runs: presets.quick.runs } as const;
+export const exportDefaults = {
+  direction: 'ab',
+  half: false,
+  anonymous: false,
+  force: false,
+  runs: presets.quick.runs,
+} as const;
 
 type ExportSettings = Settings<typeof exportOptions>;
 export type ExportGeneratorOptions = Pick<ExportSettings, 'direction' | 'out'> &
-  Partial<Pick<ExportSettings, 'half' | 'anonymous'>>;
+  Partial<Pick<ExportSettings, 'half' | 'anonymous' | 'force'>>;
 
 /**
  * Writes a generator of a run as ONNX, as it was at the run's newest checkpoint or at the one named.
  * @returns the step of that checkpoint
- * @throws UserError naming the file that is missing, harmed or cannot be written
+ * @throws UserError naming the file that is missing, harmed cannot be written, or is there already and not to be replaced
  */
-export async function exportGenerator(
-  point: ResumePoint,
-  { direction, half = exportDefaults.half, anonymous = exportDefaults.anonymous, out }: ExportGeneratorOptions,
-): Promise<number> {
+export async function exportGenerator(point: ResumePoint, options: ExportGeneratorOptions): Promise<number> {
+  const { direction, half, anonymous, force, out } = { ...exportDefaults, ...options };
   const config = await readRunConfig(point.run);
+  await checkFreeFile(out, { force });
   const { folder: checkpoint, step } = await newestOrNamed(point);
   const network = makeGenerator(config);
   const name = direction === 'ab' ? 'generatorAB' : 'generatorBA';
@@ -43,7 +50,7 @@ export async function exportGenerator(
   const { config: settings, ...about } = generatorMetadata({ from, to, step, config });
   const metadata = anonymous ? about : { ...about, config: settings! };
   const model = await exportOnnx(network, weights, { channels: config.channels, half, metadata });
-  await makeParent(out);
+  await checkWritable(out);
   await writeAtomic(out, model);
   return step;
 }
