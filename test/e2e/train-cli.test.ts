@@ -116,9 +116,24 @@ test('Ctrl-C ends a run in good order, and says how to go on', async () => {
   expect(code).toBe(130);
   expect(err).toContain('Stopping after this step');
   expect(out).toMatch(/Stopped at step \d+ of 48/);
+  expect(out).toMatch(
+    /:\n {2}gen_ab\.onnx \(Neutral to Disgust\), gen_ba\.onnx, samples\/, losses\.png, metrics\.jsonl, rep/,
+  );
   expect(out).toMatch(/To go on: npm run train:native -- --resume interrupted\/[\w-]+\n/);
   const latest = await readdir(join(runs, 'latest'));
   expect(latest).toEqual(expect.arrayContaining(['checkpoints', 'gen_ab.onnx', 'gen_ba.onnx', 'losses.png']));
+});
+
+test('names the files that a short run left, and goes back to a checkpoint when told to', async () => {
+  const runs = join(folder, 'short');
+  const trained = (...args: string[]) => printed(() => trainCommand([...args, '--runs', runs]));
+  const first = await trained('--config', configFile, '--max-steps', '6', '--log-every', '100');
+  expect(first).toMatch(
+    /:\n {2}gen_ab\.onnx \(Neutral to Disgust\), gen_ba\.onnx, samples\/, report\.html, checkpoints\/\n/,
+  );
+  const older = join(runs, 'latest', 'checkpoints', 'step-000005');
+  await expect(trained('--resume', older)).rejects.toThrow(/would remove later checkpoints of the run: step-000006\./);
+  expect(await trained('--resume', older, '--force', '--max-steps', '7')).toContain('Stopped at step 7 of 48');
 });
 
 describe('errors are one line on stderr, and leave nothing', () => {
@@ -135,6 +150,7 @@ describe('errors are one line on stderr, and leave nothing', () => {
     [['--preset', 'slow'], "one of quick, paper-cyclegan, paper-ecyclegan for preset (--preset) but received 'slow'"],
     [['--resume', '/nowhere/run'], '/nowhere/run/config.json'],
     [['--resume', 'latest'], 'There is no run yet: cannot follow '],
+    [['--force'], '--force goes back to a checkpoint of a run: name it with --resume.'],
     [['--resume', 'latest', '--preset', 'quick'], 'leave --preset, --config and --dry-run out'],
   ])('%j', async (args, message) => {
     const runs = join(folder, 'none');

@@ -197,15 +197,36 @@ describe('a run that is stopped', () => {
     expect(result).toMatchObject({ step: 0, stopped: 'max-minutes' });
   });
 
-  test('can go on from an older checkpoint, which drops the later ones', async () => {
+  test('can go on from an older checkpoint when told to, which drops what came later', async () => {
     const run = await halfRun();
-    const result = await trainCycleGan(
-      { ...config, maxSteps: 8, keepCheckpoints: 3 },
-      { resume: join(run, 'checkpoints', 'step-000005') },
+    const before = await fs.readdir(run, { recursive: true });
+    const sitting = { ...config, maxSteps: 8, keepCheckpoints: 3 };
+    const resume = join(run, 'checkpoints', 'step-000005');
+    await expect(trainCycleGan(sitting, { resume })).rejects.toThrow(
+      new UserError(
+        'Going on from step-000005 would remove later checkpoints of the run: step-000010, step-000012. ' +
+          `Resume the run itself (--resume ${run}), or go back to that step with --force.`,
+      ),
     );
+    expect(await fs.readdir(run, { recursive: true })).toEqual(before);
+    const result = await trainCycleGan(sitting, { resume, force: true });
     expect(result.step).toBe(8);
     expect(await fs.readdir(join(run, 'checkpoints'))).toEqual(['step-000005', 'step-000008']);
+    expect(await fs.readdir(join(run, 'samples'))).toEqual(['step-000008.png']);
     expect((await readMetrics(join(run, 'metrics.jsonl'))).map(({ step }) => step)).toEqual([4, 8]);
+  });
+
+  test('goes on from its newest checkpoint by name, but not from one past its last step', async () => {
+    const run = await halfRun();
+    const resume = join(run, 'checkpoints', 'step-000012');
+    await expect(trainCycleGan({ ...config, maxSteps: 11 }, { resume: run })).rejects.toThrow(
+      new UserError(`${run} is already at step 12, past --max-steps 11: give a later step, or none.`),
+    );
+    // What a kill kept from being written is written.
+    await fs.rm(join(run, 'gen_ab.onnx'));
+    expect(await trainCycleGan({ ...config, maxSteps: 12 }, { resume })).toMatchObject({ stopped: 'max-steps' });
+    expect(existsSync(join(run, 'gen_ab.onnx'))).toBe(true);
+    expect((await trainCycleGan({ ...config, maxSteps: 13 }, { resume })).step).toBe(13);
   });
 
   test('not while it is being trained, which nothing disturbs', async () => {

@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import { UserError } from '../base/errors.js';
 import { resolveConfig, resumeConfig, type TrainConfig } from '../train/config.js';
@@ -6,7 +8,7 @@ import { optionGroups, options } from '../train/options.js';
 import { presets, type PresetName } from '../train/presets.js';
 import { resumePoint } from '../train/checkpoint.js';
 import { readRunConfig, resumeFolder } from '../train/run-folder.js';
-import { trainCycleGan, type RunStart, type TrainResult } from '../train/train.js';
+import { trainCycleGan, type RunStart, type TrainOptions, type TrainResult } from '../train/train.js';
 import { makeCommand, parseArguments } from './arguments.js';
 import { interruptible } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
@@ -28,6 +30,7 @@ interface CommandOptions {
   config?: string;
   resume?: string;
   dryRun?: boolean;
+  force?: boolean;
 }
 
 function trainCommandFor(preset: PresetName): Command {
@@ -42,6 +45,7 @@ function trainCommandFor(preset: PresetName): Command {
       new Option('--preset <name>', `starting point: ${Object.keys(presets).join(', ')} (default: quick)`),
       new Option('--config <file>', "JSON file of options, e.g. another run's config.json"),
       new Option('--resume <run>', 'run folder to go on with, or "latest", or one of its checkpoints'),
+      new Option('--force', 'with --resume of an older checkpoint: go back to it, and remove the later ones'),
       new Option('--dry-run', 'show the configuration and what it would take; write nothing'),
       ...Object.entries(optionGroups).flatMap(([group, members]) => optionFlags(members, presets[preset], group)),
     ],
@@ -59,9 +63,10 @@ function presetIn(args: readonly string[]): PresetName {
 export async function trainCommand(args: readonly string[]): Promise<void> {
   const command = trainCommandFor(presetIn(args));
   if (!parseArguments(command, args)) return;
-  const { preset, config: file, resume, dryRun: dry, ...parsed } = command.opts<CommandOptions>();
+  const { preset, config: file, resume, dryRun: dry, force, ...parsed } = command.opts<CommandOptions>();
   const settings = settingsOf(options, parsed);
   if (resume === undefined) {
+    if (force) throw new UserError('--force goes back to a checkpoint of a run: name it with --resume.');
     const config = await resolveConfig({ preset, file, settings });
     if (dry) printDryRun(await dryRun(config, { onEngine: say }));
     else report(config, await train(config));
@@ -74,11 +79,11 @@ export async function trainCommand(args: readonly string[]): Promise<void> {
   const { runs = presets.quick.runs, ...changes } = settings;
   const folder = await resumeFolder(resume, String(runs));
   const config = resumeConfig(await readRunConfig(resumePoint(folder).run), changes);
-  report(config, await train(config, folder));
+  report(config, await train(config, { resume: folder, ...(force && { force }) }));
 }
 
 /** Trains with a progress bar; Ctrl-C ends the run in good order, a second one at once. */
-async function train(config: TrainConfig, resume?: string): Promise<TrainResult> {
+async function train(config: TrainConfig, from: Pick<TrainOptions, 'resume' | 'force'> = {}): Promise<TrainResult> {
   let bar: Progress | undefined;
   let note = '';
   try {
@@ -88,7 +93,7 @@ async function train(config: TrainConfig, resume?: string): Promise<TrainResult>
       (signal) =>
         trainCycleGan(config, {
           signal,
-          ...(resume === undefined ? {} : { resume }),
+          ...from,
           onEngine: say,
           onReading: showReading,
           onStart(start) {
@@ -122,9 +127,17 @@ function describe(start: RunStart): string[] {
 
 function report(config: TrainConfig, { folder, step, totalSteps, stopped }: TrainResult): void {
   const shown = shownPath(folder);
+  // A run that was stopped early has not all of them.
+  const shownFiles = [
+    ['gen_ab.onnx', ` (${config.from} to ${config.to})`],
+    ...['gen_ba.onnx', 'samples/', 'losses.png', 'metrics.jsonl', 'report.html', 'checkpoints/'].map((name) => [
+      name,
+      '',
+    ]),
+  ].filter(([name]) => existsSync(join(folder, name!)));
   const lines = [
     `${stopped === 'finished' ? 'Finished' : 'Stopped'} at step ${count(step)} of ${count(totalSteps)}. In ${shown}:`,
-    `  gen_ab.onnx (${config.from} to ${config.to}), gen_ba.onnx, samples/, losses.png, metrics.jsonl, checkpoints/`,
+    `  ${shownFiles.map((parts) => parts.join('')).join(', ')}`,
   ];
   lines.push(
     stopped === 'finished'

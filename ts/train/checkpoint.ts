@@ -62,8 +62,7 @@ const stateSchema = z.strictObject({
 const checkpointsOf = (run: string): string => join(run, 'checkpoints');
 
 /**
- * Writes a checkpoint whole or not at all, then removes those beyond the `keep` newest and those of
- * later steps, which an abandoned continuation left.
+ * Writes a checkpoint whole or not at all, then removes those beyond the `keep` newest.
  * @returns its folder
  * @throws UserError naming the file that could not be written; older checkpoints are then as they were
  */
@@ -78,17 +77,15 @@ export async function saveCheckpoint(run: string, { tensors, ...state }: Checkpo
     await mkdir(temporary);
     await writeWeights(join(temporary, tensorsFile), tensors, {}, 'float32');
     await writeAtomic(join(temporary, stateFile), `${JSON.stringify({ version: 1, ...state }, null, 2)}\n`);
-    // Only a checkpoint of the same step, of an abandoned continuation, can be in the way.
+    // Of a run that was stopped again before its first step.
     await rm(target, { recursive: true, force: true });
     await rename(temporary, target);
   } catch (error) {
     await rm(temporary, { recursive: true, force: true }).catch(() => undefined);
     throw new UserError(`Cannot write the checkpoint ${target}: ${messageOf(error)}`);
   }
-  const all = await listCheckpoints(run);
-  const older = all.filter((other) => other.step <= step);
-  const dropped = [...all.filter((other) => other.step > step), ...older.slice(0, -keep)];
-  for (const { folder } of dropped) await rm(folder, { recursive: true, force: true });
+  for (const { folder } of (await listCheckpoints(run)).slice(0, -keep))
+    await rm(folder, { recursive: true, force: true });
   return target;
 }
 
@@ -107,6 +104,25 @@ async function listCheckpoints(run: string): Promise<Listed[]> {
       return step === undefined ? [] : [{ step: Number(step), folder: join(parent, name) }];
     })
     .sort((a, b) => a.step - b.step);
+}
+
+/** @throws UserError where a run has later checkpoints than the one that is named: they would be lost */
+export async function checkNewest({ run, checkpoint }: ResumePoint): Promise<void> {
+  const all = await listCheckpoints(run);
+  const at = all.findIndex(({ folder }) => folder === checkpoint);
+  if (checkpoint === undefined || at < 0 || at === all.length - 1) return;
+  const later = all.slice(at + 1);
+  throw new UserError(
+    `Going on from ${basename(checkpoint)} would remove later checkpoints of the run: ` +
+      `${later.map(({ folder }) => basename(folder)).join(', ')}. Resume the run itself (--resume ${run}), ` +
+      'or go back to that step with --force.',
+  );
+}
+
+/** Removes checkpoints of later steps, the newest first: a kill between leaves a run as it was at some step. */
+export async function removeLater(run: string, step: number): Promise<void> {
+  for (const later of (await listCheckpoints(run)).reverse())
+    if (later.step > step) await rm(later.folder, { recursive: true, force: true });
 }
 
 /** Removes what killed writers left. For a run that no other process works on. */
@@ -172,7 +188,7 @@ export async function loadCheckpoint(
     const previous = all.filter((other) => other.step < step).at(-1);
     if (!(error instanceof UserError)) throw error;
     const hint = previous
-      ? ` The checkpoint before it is ${previous.folder}: resume from that one by its name.`
+      ? ` The checkpoint before it is ${previous.folder}: resume from that one by its name, with --force.`
       : ' The run has no earlier checkpoint.';
     throw new UserError(`${error.message}${hint}`);
   }

@@ -35,7 +35,7 @@ export type ExportGeneratorOptions = Pick<ExportSettings, 'direction' | 'out'> &
 /**
  * Writes a generator of a run as ONNX, as it was at the run's newest checkpoint or at the one named.
  * @returns the step of that checkpoint
- * @throws UserError naming the file that is missing, harmed cannot be written, or is there already and not to be replaced
+ * @throws UserError naming the file that is missing, harmed, or cannot be written, or is there already and not to be replaced
  */
 export async function exportGenerator(point: ResumePoint, options: ExportGeneratorOptions): Promise<number> {
   const { direction, half, anonymous, force, out } = { ...exportDefaults, ...options };

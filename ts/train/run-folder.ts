@@ -87,6 +87,13 @@ export async function readRunConfig(run: string): Promise<TrainConfig> {
   }
 }
 
+/** Removes sample grids of steps after `step`: a run that goes on from there makes its own. */
+export async function removeSamplesAfter(run: string, step: number): Promise<void> {
+  const { samples } = runFiles(run);
+  for (const name of await readdir(samples).catch(() => []))
+    if (Number(/^step-(\d+)\.png$/.exec(name)?.[1]) > step) await rm(join(samples, name), { force: true });
+}
+
 /** Removes temporary files that killed writers left in a run that no other process works on. */
 export async function removeTemporaries(run: string): Promise<void> {
   for (const folder of [run, runFiles(run).samples])

@@ -8,7 +8,10 @@ import { downloadParams } from '../models/host-params.js';
 import { exportOnnx } from '../onnx/export.js';
 import { generatorMetadata } from '../onnx/generator-metadata.js';
 import {
+  checkNewest,
   loadCheckpoint,
+  newestOrNamed,
+  removeLater,
   removeLeftovers,
   resumePoint,
   saveCheckpoint,
@@ -19,7 +22,7 @@ import { resumeConfig, type TrainConfig } from './config.js';
 import { writeLossPlot } from './loss-plot.js';
 import { appendMetrics, truncateMetrics, type MetricsLine } from './metrics.js';
 import { lossNames } from './losses.js';
-import { makeRunFolder, readRunConfig, removeTemporaries, runFiles } from './run-folder.js';
+import { makeRunFolder, readRunConfig, removeSamplesAfter, removeTemporaries, runFiles } from './run-folder.js';
 import { writeRunReport } from './run-report.js';
 import { writeSamples } from './samples.js';
 import type { NetworkName } from './step.js';
@@ -60,6 +63,8 @@ export interface TrainOptions extends TrainEvents {
   readonly signal?: AbortSignal;
   /** A run folder, or one of its checkpoints: the run goes on from there. */
   readonly resume?: string;
+  /** Whether a checkpoint may be resumed that is not the run's newest: the later ones are removed. */
+  readonly force?: boolean;
   /** Faces to train on instead of those of `config.data`; of the configured size and channels. */
   readonly faces?: FaceSet;
 }
@@ -88,6 +93,7 @@ export async function trainCycleGan(config: TrainConfig, options: TrainOptions =
   if (begun) resumeConfig(begun, config);
   let claim = point && (await claimRun(point.run));
   try {
+    if (point) await checkResume(point, config, options);
     const setup = await setUp(config, options, options.faces);
     try {
       const { engine } = setup.config;
@@ -110,6 +116,17 @@ export async function trainCycleGan(config: TrainConfig, options: TrainOptions =
 
 /** So that nobody resumes a run that is being trained. @throws UserError where another process trains it */
 const claimRun = (run: string): Promise<FolderClaim> => claimFolder(run, 'trains in it');
+
+/** @throws UserError where a sitting would have nothing to do, or what would be lost by it may not be */
+async function checkResume(point: ResumePoint, { maxSteps }: TrainConfig, { force }: TrainOptions): Promise<void> {
+  const { step } = await newestOrNamed(point);
+  if (maxSteps !== null && step > maxSteps)
+    throw new UserError(
+      `${point.checkpoint ?? point.run} is already at step ${step}, past --max-steps ${maxSteps}: ` +
+        'give a later step, or none.',
+    );
+  if (!force) await checkNewest(point);
+}
 
 /** One sitting of a run. */
 class Run {
@@ -147,6 +164,8 @@ class Run {
     trainer.restore(checkpoint.tensors, checkpoint.position);
     await removeLeftovers(point.run);
     await removeTemporaries(point.run);
+    await removeLater(point.run, trainer.step);
+    await removeSamplesAfter(point.run, trainer.step);
     await truncateMetrics(runFiles(point.run).metrics, trainer.step);
     return new Run(config, options, trainer, point.run, checkpoint.seconds);
   }
