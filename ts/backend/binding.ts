@@ -3,8 +3,9 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { firstLineOf, UserError } from '../base/errors.js';
 
-/** The instruction set whose kernels were loaded. */
-export type Isa = 'avx512' | 'avx2' | 'portable';
+/** Instruction sets that kernels are built for, the best first; must match supported_isas in native/runtime. */
+export const isas = ['avx512', 'avx2', 'portable'] as const;
+export type Isa = (typeof isas)[number];
 
 /** What kernels round the factors of large products to; must match Precision in native/runtime/kernel.h. */
 export const precisions = ['float32', 'bfloat16', 'tf32'] as const;

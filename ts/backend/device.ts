@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { messageOf, UserError } from '../base/errors.js';
-import { addonPath, devices, loadBinding, type DeviceName, type Isa } from './binding.js';
+import { addonPath, devices, isas, loadBinding, type DeviceName, type Isa } from './binding.js';
 import { threadsFromEnvironment } from './threads.js';
 
 /**
@@ -15,8 +15,16 @@ export function deviceFromEnvironment(): DeviceName {
   return name;
 }
 
-/** The instruction set of kernels on the CPU: RAREFACE_ISA, else the best. */
-export const isaFromEnvironment = (): Isa | '' => (process.env['RAREFACE_ISA'] as Isa | undefined) ?? '';
+/**
+ * The instruction set of kernels on the CPU: RAREFACE_ISA, else '', the best.
+ * @throws UserError for a RAREFACE_ISA that is none
+ */
+export function isaFromEnvironment(): Isa | '' {
+  const name = (process.env['RAREFACE_ISA'] ?? '') as Isa | '';
+  if (name !== '' && !isas.includes(name))
+    throw new UserError(`Expected one of ${isas.join(', ')} for RAREFACE_ISA but received '${name}'.`);
+  return name;
+}
 
 /** The device of an engine that is asked for a GPU: tests may have one emulated. */
 export const gpuFromEnvironment = (): DeviceName =>
@@ -35,9 +43,15 @@ export function openDevice(device: DeviceName, threads = threadsFromEnvironment(
         ? 'The native addon was built without CUDA. Build its CUDA kernels with: npm run setup:cuda'
         : 'The emulator of CUDA is not built. Build it with: npm run build:emulator',
     );
+  const isa = isaFromEnvironment();
   try {
-    return binding.open(device, isaFromEnvironment(), threads).device;
+    return binding.open(device, isa, threads).device;
   } catch (error) {
+    if (device === 'cpu' && isa !== '')
+      throw new UserError(
+        `Expected one of ${isas.join(', ')} that the processor has and that was built for RAREFACE_ISA ` +
+          `but received '${isa}': ${messageOf(error)}`,
+      );
     if (device === 'cpu') throw error;
     throw new UserError(`The native engine cannot use a GPU: ${messageOf(error)}. To run on the CPU: --device cpu`);
   }

@@ -1,6 +1,7 @@
 import * as tf from '@tensorflow/tfjs-core';
 import type { KernelConfig, NamedTensorInfoMap, TensorInfo } from '@tensorflow/tfjs-core';
-import { loadBinding, type Isa } from '../binding.js';
+import { loadBinding } from '../binding.js';
+import { isaFromEnvironment } from '../device.js';
 import { takeOwnKernels, type SharedKernel } from '../kernel.js';
 import { convKernels } from '../kernels/conv.js';
 import { numericKernels } from '../kernels/unary.js';
@@ -24,8 +25,7 @@ class TensorflowKernels {
 
   constructor(backend: TensorflowBackend, threads: number) {
     const native = loadBinding();
-    const isa = (process.env['RAREFACE_ISA'] as Isa | undefined) ?? '';
-    this.host = new TensorflowHost(backend, native, native.registerTensorflowOps(isa, threads));
+    this.host = new TensorflowHost(backend, native, native.registerTensorflowOps(isaFromEnvironment(), threads));
     for (const kernel of replaced) this.add(kernel);
     takeOwnKernels((kernel) => this.add(kernel));
   }
