@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { setTimeout } from 'node:timers/promises';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Philox } from '../../ts/base/random.js';
+import { addonPath } from '../../ts/backend/binding.js';
 import { trainCommand } from '../../ts/cli/train-command.js';
 import { UserError } from '../../ts/base/errors.js';
 import { readMetrics } from '../../ts/train/metrics.js';
@@ -38,8 +39,16 @@ interface Ended {
 }
 
 /** Starts the command in a folder. */
-function start(cwd: string, args: readonly string[]): { child: ChildProcess; ended: Promise<Ended> } {
-  const child = spawn(process.execPath, ['--import', tsx, cli, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+function start(
+  cwd: string,
+  args: readonly string[],
+  env = process.env,
+): { child: ChildProcess; ended: Promise<Ended> } {
+  const child = spawn(process.execPath, ['--import', tsx, cli, ...args], {
+    cwd,
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
   let out = '';
   let err = '';
   child.stdout.on('data', (data: Buffer) => (out += data.toString()));
@@ -124,6 +133,27 @@ test('Ctrl-C ends a run in good order, and says how to go on', async () => {
   expect(latest).toEqual(expect.arrayContaining(['checkpoints', 'gen_ab.onnx', 'gen_ba.onnx', 'losses.png']));
 });
 
+test('goes on to the end where nobody reads what it says any more', async () => {
+  const runs = join(folder, 'unread');
+  const { child, ended } = start(folder, ['--config', configFile, '--runs', runs]);
+  child.stderr!.once('data', () => {
+    child.stderr!.destroy();
+    child.stdout!.destroy();
+  });
+  expect((await ended).code).toBe(0);
+  expect(await readdir(join(runs, 'latest', 'checkpoints'))).toContain('step-000048');
+  expect(existsSync(join(runs, 'latest', 'gen_ba.onnx'))).toBe(true);
+});
+
+test.runIf(existsSync('/dev/full'))('says on one line that standard output cannot be written', async () => {
+  const child = spawn('bash', ['-c', `exec ${process.execPath} --import ${tsx} ${cli} --help > /dev/full`]);
+  let err = '';
+  child.stderr.on('data', (data: Buffer) => (err += data.toString()));
+  const code = await new Promise((resolve) => child.on('close', resolve));
+  expect(err).toMatch(/^error: Cannot write to standard output: ENOSPC[^\n]*\n$/);
+  expect(code).toBe(1);
+});
+
 test('names the files that a short run left, and goes back to a checkpoint when told to', async () => {
   const runs = join(folder, 'short');
   const trained = (...args: string[]) => printed(() => trainCommand([...args, '--runs', runs]));
@@ -160,6 +190,20 @@ describe('errors are one line on stderr, and leave nothing', () => {
     await expect(failing).rejects.toThrow(message);
     await expect(failing).rejects.toThrow(/^[^\n]*$/);
     expect(existsSync(runs)).toBe(false);
+  });
+
+  test.each([
+    ['foo', "Expected one of avx512, avx2, portable for RAREFACE_ISA but received 'foo'."],
+    ['portable', "and that was built for RAREFACE_ISA but received 'portable': no kernel library could be opened"],
+  ])('an instruction set that is not there: %s', async (isa, message) => {
+    // An addon that no kernels lie beside.
+    const addon = join(folder, 'rareface.node');
+    await copyFile(addonPath(), addon);
+    const env = { ...process.env, RAREFACE_ADDON: addon, RAREFACE_ISA: isa };
+    const { code, err } = await start(folder, ['--config', configFile, '--dry-run'], env).ended;
+    expect(code).toBe(1);
+    expect(err).toMatch(/^error: [^\n]*\n$/);
+    expect(err).toContain(message);
   });
 
   test('a run folder that cannot be written', async () => {

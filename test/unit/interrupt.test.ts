@@ -40,6 +40,22 @@ test('the first Ctrl-C stops the work, the second ends the process', async () =>
   expect(result).toBe('saved');
 });
 
+test.each([
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+] as const)('%s stops the work as Ctrl-C does', async (name, code) => {
+  await interruptible(
+    () => 'Stopping after this step.',
+    (signal) => {
+      process.emit(name, name);
+      expect(signal.aborted).toBe(true);
+      return Promise.resolve();
+    },
+  );
+  expect(process.exitCode).toBe(code);
+  expect(process.listenerCount(name)).toBe(0);
+});
+
 test('the first ends the process where stopping would save nothing', async () => {
   await interruptible(
     () => undefined,

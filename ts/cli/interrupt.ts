@@ -4,8 +4,10 @@ import { say } from './progress.js';
 /** What a command says that was stopped too early to leave something. */
 export const nothingWritten = 'Stopped: nothing was written.';
 
+const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
 /**
- * Does work that Ctrl-C (or SIGTERM) stops in good order, by the signal that it is given; a second
+ * Does work that Ctrl-C (or SIGTERM, or a terminal that is closed) stops in good order, by the signal that it is given; a second
  * one ends the process at once. The exit code is then what shells report of a process that a signal ended.
  * @param stopping what to say of how it stops; undefined where stopping would save nothing: then the first ends the
  *   process at once
@@ -23,10 +25,10 @@ export async function interruptible<T>(
     if (text === undefined) process.exit();
     controller.abort();
   };
-  process.on('SIGINT', onSignal).on('SIGTERM', onSignal);
+  for (const name of signals) process.on(name, onSignal);
   try {
     return await work(controller.signal);
   } finally {
-    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    for (const name of signals) process.off(name, onSignal);
   }
 }

@@ -11,8 +11,8 @@ const store = await Store.open(process.argv[2]!);
 const controller = new AbortController();
 const reply = (message: FromChild) => process.send?.(message);
 
-// Ctrl-C reaches every process of a terminal: what it means is the parent's to say.
-process.on('SIGINT', () => undefined);
+// Ctrl-C reaches every process of a terminal, and so does its end: what they mean is the parent's to say.
+for (const name of ['SIGINT', 'SIGHUP'] as const) process.on(name, () => undefined);
 process.on('disconnect', () => process.exit());
 
 const progressEvery = 200;
