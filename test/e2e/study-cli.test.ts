@@ -99,14 +99,21 @@ test(
   },
 );
 
-test('Ctrl-C stops in the middle of training and says how to go on', { timeout: 300_000 }, async () => {
+test('a study has its folder alone; Ctrl-C stops it and it says how to go on', { timeout: 300_000 }, async () => {
   const out = join(folder, 'stopped');
   const child = startCommand('study', '--config', config, '--out', out);
   let err = '';
   child.stderr!.on('data', (chunk: Buffer) => (err += chunk.toString()));
   while ((await doneTasks(out)).size < 2 && child.exitCode === null) await setTimeout(10);
+  for (const queue of [[], ['--queue', 'redis://127.0.0.1:1']])
+    await expect(studyCommand(['--config', config, '--out', out, ...queue])).rejects.toThrow(
+      new UserError(
+        `${out} is in use: process ${child.pid} does a study in it. Wait until it ends, or stop it (kill -INT ${child.pid}).`,
+      ),
+    );
   child.kill('SIGINT');
   expect(await ended(child)).toBe(130);
+  expect(err).not.toContain('Failed');
   expect(err).toMatch(/Stopped: \d+ of 22 tasks are in .*stopped\. The same command goes on with them\./);
 });
 

@@ -36,6 +36,9 @@ interface Waiting {
 export class QueueExecutor implements Executor {
   readonly limit = mostQueued;
   private readonly waiting = new Map<string, Waiting>();
+  /** Ids of tasks that a worker has done and whose results are waited for. */
+  private readonly finishing = new Set<string>();
+  private readonly closing = new AbortController();
   private readonly timer;
 
   private constructor(
@@ -72,8 +75,8 @@ export class QueueExecutor implements Executor {
   async run(node: TaskNode): Promise<void> {
     const done = new Promise<void>((resolve, reject) => this.waiting.set(node.id, { node, resolve, reject }));
     try {
-      await this.enqueue(node);
-      await done;
+      // The signal ends it also while a server that is away keeps it from the queue.
+      await Promise.race([done, this.enqueue(node).then(() => done)]);
     } finally {
       this.waiting.delete(node.id);
     }
@@ -81,6 +84,7 @@ export class QueueExecutor implements Executor {
 
   async close(): Promise<void> {
     clearInterval(this.timer);
+    this.closing.abort();
     await Promise.all([this.queue.close(), this.events.close()]);
   }
 
@@ -92,23 +96,27 @@ export class QueueExecutor implements Executor {
 
   private async finish(id: string): Promise<void> {
     const one = this.waiting.get(id);
-    if (!one) return;
-    for (let waited = 0; waited < lagMs; waited += 100) {
-      if (this.options.store.has(id)) {
-        one.resolve();
-        return;
-      }
-      await setTimeout(100);
+    if (!one || this.finishing.has(id)) return;
+    const { store } = this.options;
+    this.finishing.add(id);
+    try {
+      for (let waited = 0; waited < lagMs && !store.has(id); waited += 100)
+        await setTimeout(100, undefined, this.closing);
+      if (store.has(id)) one.resolve();
+      else
+        one.reject(new Error(`a worker has done it, but its result is not in ${store.folder}: is that folder shared?`));
+    } catch {
+      // Closed: nobody waits for it any more.
+    } finally {
+      this.finishing.delete(id);
     }
-    one.reject(
-      new Error(`a worker has done it, but its result is not in ${this.options.store.folder}: is that folder shared?`),
-    );
   }
 
   /** Finds what the server's events may have missed while it was away. */
   private async look(): Promise<void> {
     for (const { node, resolve } of [...this.waiting.values()]) {
       if (this.options.store.has(node.id)) resolve();
+      else if (this.finishing.has(node.id)) continue;
       else if ((await this.queue.getJob(node.id)) === undefined) await this.enqueue(node);
     }
   }

@@ -37,6 +37,16 @@ export class Store {
     return new Store(resolve(folder));
   }
 
+  /** The store of a study that was begun. @throws UserError for another folder */
+  static async ofStudy(folder: string): Promise<Store> {
+    if (!['data', 'results'].every((part) => existsSync(join(folder, part))))
+      throw new UserError(
+        `Expected a study's folder for --store but ${folder} has no data and results: start the study first, and name ` +
+          'its --out as this machine has it.',
+      );
+    return Store.open(folder);
+  }
+
   /** A task's folder; there only when it has finished. */
   resultFolder(id: string): string {
     return join(this.folder, 'results', id);

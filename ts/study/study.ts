@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { writeAtomic } from '../base/files.js';
+import { claimFolder } from '../base/folder-claim.js';
 import type { StudyConfig } from './config.js';
 import type { TaskNode } from './graph.js';
 import { LocalExecutor } from './local-executor.js';
@@ -71,13 +72,31 @@ export async function storeOf(out: string): Promise<Store | undefined> {
  * from. Results are kept under the hash of all that they depend on: a study that was stopped or killed at any
  * time goes on from them, and another that shares tasks does them once. The figures depend on the study
  * file and the data alone.
- * @throws UserError for files, options or data that do not fit; nothing is written before they are checked
+ * @throws UserError for files, options or data that do not fit, before anything is written; and where another study
+ *   is being done in the folder
  */
 export async function runStudy(config: StudyConfig, events: StudyEvents = {}): Promise<StudyOutcome | StudyStopped> {
   const { signal = new AbortController().signal } = events;
   const plan = await planStudy(config, events);
-  const { nodes } = plan.graph;
   const store = await Store.open(plan.out);
+  // Another study would take over the training of this one's processes. Workers share the folder: a queue gives
+  // each task to one of them.
+  const claim = await claimFolder(plan.out, 'does a study in it');
+  try {
+    return await doStudy(plan, store, config, { ...events, signal });
+  } finally {
+    await claim.release();
+  }
+}
+
+async function doStudy(
+  plan: StudyPlan,
+  store: Store,
+  config: StudyConfig,
+  events: StudyEvents & { readonly signal: AbortSignal },
+): Promise<StudyOutcome | StudyStopped> {
+  const { signal } = events;
+  const { nodes } = plan.graph;
   await store.removeLeftovers();
   await storeRoots(plan, store);
   const isDone = (id: string) => store.has(id);

@@ -33,12 +33,12 @@ const progressEvery = 1000;
 /**
  * Takes tasks from the queue, one at a time, until the signal. Tasks run in a process of their own.
  * @returns how many were done
- * @throws UserError for a server's address that is none
+ * @throws UserError for a server's address that is none, and a store that no study began
  */
 export async function runWorker(options: WorkerOptions): Promise<number> {
   const { signal, lockSeconds } = options;
   const connection = connectionOf(options.queue);
-  const store = await Store.open(options.store);
+  const store = await Store.ofStudy(options.store);
   const lockDuration = lockSeconds * 1000;
   const child = new TaskProcess({ store: store.folder });
   let done = 0;
