@@ -1,6 +1,4 @@
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout } from 'node:timers/promises';
@@ -8,7 +6,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { UserError } from '../../ts/base/errors.js';
 import { studyCommand } from '../../ts/cli/study-command.js';
 import { ferClasses } from '../../ts/data/classes.js';
+import { Store } from '../../ts/study/store.js';
 import { printed } from '../helpers/printed.js';
+import { hasRedis, startRedis, type RedisServer } from '../helpers/redis.js';
 import { doneTasks, ended, startCommand, tinyStudy, written, writeTinyStudy } from '../helpers/tiny-study.js';
 
 let folder: string;
@@ -117,28 +117,16 @@ test('a study has its folder alone; Ctrl-C stops it and it says how to go on', {
   expect(err).toMatch(/Stopped: \d+ of 22 tasks are in .*stopped\. The same command goes on with them\./);
 });
 
-const hasRedis = spawnSync('redis-server', ['--version']).status === 0;
-if (!hasRedis)
-  console.log('skipped: the queue is tested where there is a redis-server (Debian: apt-get install redis-server)');
-
 describe.skipIf(!hasRedis)('on a queue', () => {
-  let server: ChildProcess;
-  let url: string;
-  beforeAll(async () => {
-    const port = await freePort();
-    server = spawn('redis-server', ['--port', String(port), '--save', '', '--dir', folder, '--bind', '127.0.0.1']);
-    await new Promise<void>((resolve) => {
-      server.stdout!.on('data', (chunk: Buffer) => chunk.toString().includes('Ready to accept') && resolve());
-    });
-    url = `redis://127.0.0.1:${port}`;
-  });
-  afterAll(async () => {
-    server.kill('SIGKILL');
-    await ended(server);
-  });
+  let server: RedisServer;
+  beforeAll(async () => (server = await startRedis(folder)));
+  afterAll(() => server.stop());
 
   test('two workers, one of them killed in the middle of a task, come to the same', { timeout: 300_000 }, async () => {
     const out = join(folder, 'queued');
+    const { url } = server;
+    // Workers want a folder that a study began.
+    await Store.open(out);
     const worker = () => startCommand('worker', '--queue', url, '--store', out, '--lock-seconds', '2');
     const workers = [worker(), worker()];
     const done = [0, 0];
@@ -166,14 +154,6 @@ describe.skipIf(!hasRedis)('on a queue', () => {
     expect(other.table).toBe(one.table);
   });
 });
-
-async function freePort(): Promise<number> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await new Promise((resolve) => probe.once('listening', resolve));
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((resolve) => probe.close(resolve));
-  return port;
-}
 
 describe('a mistake is one line', () => {
   test.each([

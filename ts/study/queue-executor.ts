@@ -116,8 +116,9 @@ export class QueueExecutor implements Executor {
   private async look(): Promise<void> {
     for (const { node, resolve } of [...this.waiting.values()]) {
       if (this.options.store.has(node.id)) resolve();
-      else if (this.finishing.has(node.id)) continue;
-      else if ((await this.queue.getJob(node.id)) === undefined) await this.enqueue(node);
+      // One that a worker has just done is on it no more.
+      else if ((await this.queue.getJob(node.id)) === undefined && !this.finishing.has(node.id))
+        await this.enqueue(node);
     }
   }
 }
