@@ -57,9 +57,19 @@ describe('augment with a selection', () => {
   afterAll(() => rm(folder, { recursive: true }));
 
   let outs = 0;
+  let begun = false;
+  const onStart = () => (begun = true);
   const select = async (options: Partial<AugmentOptions>) => {
     const out = join(folder, `out${outs++}`);
-    const { count } = await augment({ onnx: join(run, 'gen_ab.onnx'), n: 6, out, engine: 'native', ...options });
+    begun = false;
+    const { count } = await augment({
+      onnx: join(run, 'gen_ab.onnx'),
+      n: 6,
+      out,
+      engine: 'native',
+      ...options,
+      onStart,
+    });
     const manifest = await readFile(join(out, 'manifest.csv'), 'utf8');
     return { count, manifest, rows: parse<Record<string, string>>(manifest, { columns: true }) };
   };
@@ -99,9 +109,11 @@ describe('augment with a selection', () => {
       '--run changes nothing without --select discriminator.',
     );
     await expect(select({ select: ['density'], perSource: 1 })).rejects.toThrow(/5 sources give 5 faces at 1 of each/);
+    expect(begun).toBe(false);
     const onnx = join(folder, 'alone.onnx');
     await writeFile(onnx, await tinyGenerator({ size: 16, data }));
     await expect(select({ onnx, select: ['discriminator'] })).rejects.toThrow(/alone\.onnx lies in no run's folder/);
+    expect(begun).toBe(false);
     expect((await select({ onnx, run, select: ['discriminator'] })).count).toBe(6);
   });
 });

@@ -48,7 +48,7 @@ describe('chooseSources', () => {
     expect(() => chooseAll(6 * changes + 1)).toThrow(
       new UserError(
         'Cannot make 109 faces from the faces: mirrored, and shifted by up to 1 pixel, they give 108 different ones. ' +
-          'Ask for fewer with --n, or name more faces with --data.',
+          'Ask for fewer, or name more faces with --data.',
       ),
     );
   });

@@ -7,7 +7,7 @@ import { Ledger } from './ledger.js';
 import { filesOfOutput, manifestName } from './manifest.js';
 import { planFaces, type Plan } from './plan.js';
 import { translate } from './translate.js';
-import { selectFacesMade } from './select/select.js';
+import { checkSelectable, selectFacesMade } from './select/select.js';
 import { renderSource, type SourceFace } from './sources.js';
 import { openWriter } from './writers.js';
 
@@ -37,6 +37,7 @@ export async function augment(options: AugmentOptions): Promise<AugmentResult> {
   const session = await openGenerator(options.onnx, options);
   try {
     const plan = await planFaces(options, session);
+    await checkSelectable(plan, options);
     signal?.throwIfAborted();
     const { className } = plan;
     const out = options.out ?? join('augmented', `${timeStamp(new Date())}-${className.toLowerCase()}`);

@@ -52,7 +52,7 @@ export function chooseSources(
   const largest = largestShift(faces.size);
   throw new UserError(
     `Cannot make ${n} faces from ${what}: mirrored, and shifted by up to ${largest} ${largest === 1 ? 'pixel' : 'pixels'}, ` +
-      `they give ${chosen.length} different ones. Ask for fewer with --n, or name more faces with --data.`,
+      `they give ${chosen.length} different ones. Ask for fewer, or name more faces with --data.`,
   );
 }
 

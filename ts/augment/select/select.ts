@@ -9,8 +9,9 @@ import { embeddingDefaults } from '../../embed/options.js';
 import { augmentDefaults, type AugmentOptions } from '../options.js';
 import type { Plan } from '../plan.js';
 import { chooseCandidates, ranksOf } from './choose.js';
-import { discriminatorScores } from './discriminator.js';
+import { discriminatorScores, findDiscriminator } from './discriminator.js';
 import { selectDefaults, type Selector } from './options.js';
+import { perSourceOf } from './per-source.js';
 
 export interface Selection {
   /** Which candidates, the best first. */
@@ -25,20 +26,35 @@ export interface Selection {
 const judgeFolds = 2;
 
 /**
+ * Finds out, before candidates are made, whether they can be selected.
+ * @throws UserError where the sources do not suffice, or what scores them is not there
+ */
+export async function checkSelectable(plan: Plan, options: AugmentOptions): Promise<void> {
+  const { select = [], onnx, run = null } = options;
+  if (select.length === 0) return;
+  perSourceOf(sourcesOf(plan), options);
+  if (select.includes('discriminator')) await findDiscriminator({ onnx, run }, plan.faces.channels, plan.className);
+  if (select.some((selector) => selector !== 'discriminator')) realFaces(plan);
+}
+
+/** What each candidate is made from: equal images are one source. */
+const sourcesOf = ({ faces, chosen }: Plan): number[] => chosen.map(({ index }) => faces.groups[index]!);
+
+/**
  * Scores generated faces and chooses the best, not too many of one source, not too like each other.
  * Several scores count the same, by rank.
  * - discriminator: the mean logit of the run's discriminator of the class made
  * - classifier: the probability of the class, of a classifier trained on real faces without the source
  * - density: the log-likelihood of the embedding in the normal distribution of the class's real faces
  * @param made one for each of the plan's sources
- * @throws UserError where a score cannot be had, or the sources do not suffice
+ * @throws UserError where a score cannot be had
  */
 export async function selectFacesMade(
   plan: Plan,
   made: readonly Uint8Array[],
   options: AugmentOptions,
 ): Promise<Selection> {
-  const { faces, chosen: planned, className } = plan;
+  const { faces, className } = plan;
   const { select = [], n, onnx, run = null, signal, onScoring } = options;
   const { seed = augmentDefaults.seed, diversity = selectDefaults.diversity } = options;
   await useEngine('auto', 'float32', options.threads === undefined ? {} : { threads: options.threads });
@@ -66,18 +82,11 @@ export async function selectFacesMade(
   }
   const ranks = [...scores.values()].map(ranksOf);
   const quality = Float64Array.from(made, (_, i) => ranks.reduce((sum, of) => sum + of[i]!, 0) / ranks.length);
-  const groups = planned.map(({ index }) => faces.groups[index]!);
-  const perSource = options.perSource ?? Math.ceil(n / new Set(groups).size);
-  const chosen = chooseCandidates(quality, groups, diversity > 0 ? embedded!.made : undefined, {
+  const chosen = chooseCandidates(quality, sourcesOf(plan), diversity > 0 ? embedded!.made : undefined, {
     n,
-    perSource,
     diversity,
+    perSource: perSourceOf(sourcesOf(plan), options),
   });
-  if (chosen.length < n)
-    throw new UserError(
-      `${new Set(groups).size} sources give ${chosen.length} faces at ${perSource} of each (--per-source), and ${n} are ` +
-        'wanted: allow more of each, or ask for fewer.',
-    );
   return { chosen, scores, quality };
 }
 
@@ -134,7 +143,6 @@ async function targetProbabilities(
   { seed, signal, onScoring }: Pick<AugmentOptions, 'signal' | 'onScoring'> & { seed: number },
 ): Promise<Float64Array> {
   const { faces, chosen, className } = plan;
-  realFaces(plan);
   const label = labelOf(faces.classNames, className);
   const { classNames } = faces;
   const judged: FaceSet = { ...faces, ...candidates };

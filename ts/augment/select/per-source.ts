@@ -1,0 +1,21 @@
+import { UserError } from '../../base/errors.js';
+
+/**
+ * How many candidates of one source are chosen at most; as few as suffice, unless it is said.
+ * @param sources what each candidate is made from; equal numbers are one source
+ * @throws UserError where `n` cannot be chosen so
+ */
+export function perSourceOf(
+  sources: readonly number[],
+  { n, perSource }: { readonly n: number; readonly perSource?: number | undefined },
+): number {
+  const uses = new Map<number, number>();
+  for (const source of sources) uses.set(source, (uses.get(source) ?? 0) + 1);
+  const most = perSource ?? Math.ceil(n / uses.size);
+  const chosen = [...uses.values()].reduce((sum, count) => sum + Math.min(most, count), 0);
+  if (chosen >= n) return most;
+  throw new UserError(
+    `${uses.size} sources give ${chosen} faces at ${most} of each (--per-source), and ${n} are wanted: allow more of ` +
+      'each, or ask for fewer.',
+  );
+}
