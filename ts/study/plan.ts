@@ -4,6 +4,7 @@ import { UserError } from '../base/errors.js';
 import { countEveryClass, labelOf, loadFaces, type FaceSet } from '../data/faces.js';
 import { isImageList } from '../data/image-list.js';
 import { imagesOfJob } from '../evaluate/job-faces.js';
+import { checkSources } from './check-sources.js';
 import { matches, type StudyConfig } from './config.js';
 import { expandStudy, type ExpandedStudy } from './matrix.js';
 import { readStudyFile, type Study } from './options.js';
@@ -57,6 +58,7 @@ export async function planStudy(config: StudyConfig, events: StudyPlanEvents = {
     ...(events.onReading && { onProgress: events.onReading }),
   });
   check(chosen, faces);
+  checkSources(expanded.graph, faces);
   return { ...expanded, roots, faces, out: config.out ?? join('study', chosen.name) };
 }
 

@@ -1,9 +1,9 @@
 import { join } from 'node:path';
 import { countLabels, digestOfFaces, loadFaces, type FaceSet } from '../../data/faces.js';
-import { imagesOfJob } from '../../evaluate/job-faces.js';
 import { filterFaces } from '../../filter/filter.js';
 import type { FilterConfig } from '../../filter/options.js';
 import { checkForm, writeKept } from '../../filter/write-data.js';
+import { imagesOfSubset } from '../subset.js';
 import type { TaskOf } from '../task.js';
 import { dataOf, loadData, withPaths, type DataValue, type TaskContext } from './context.js';
 
@@ -51,9 +51,7 @@ export async function subsetTask(
   const data = await dataOf(store, id);
   const faces = await loadData(data);
   checkForm(faces);
-  const split = { holdout, seed, ...(fold ?? { folds: 2, repeat: 0, fold: 0 }) };
-  const { train, fold: tested } = imagesOfJob(faces, split);
-  const wanted = new Set(fold ? train : [...train, ...tested]);
+  const wanted = imagesOfSubset(faces, { holdout, seed, fold });
   const kept = Array.from({ length: faces.count }, (_, i) => wanted.has(i));
   const { data: file } = await writeKept({ data: data.path, ferplus: null }, faces, kept, scratch, scratch);
   const written = await loadFaces({ ...data.images, data: join(scratch, file) });
