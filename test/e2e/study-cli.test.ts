@@ -69,7 +69,16 @@ test('a second call does nothing anew, and one without real faces shows drawn on
   expect(await doneTasks(whole)).toEqual(before);
   const { page, table } = await written(whole);
   expect(table).toBe(first.table);
+  expect(page).not.toContain("of the study's");
   expect(page).toContain('<img alt="Disgust made of drawn faces, which stand for real ones"');
+});
+
+test('a part of a study says that it is one', { timeout: 300_000 }, async () => {
+  const said = await printed(() => studyCommand(['--config', config, '--out', whole, '--only', 'baseline']));
+  const note = "1 of the study's 4 cells (--only, --skip).";
+  expect(said.split('\n').at(-3)).toBe(note);
+  expect((await written(whole)).page).toContain(note.replace("'", '&#39;'));
+  await printed(() => studyCommand(['--config', config, '--out', whole]));
 });
 
 test(
@@ -200,7 +209,8 @@ describe('a mistake is one line', () => {
     [{ filters: { a: {} } }, [], /filters\.a: No filter is asked for/],
     [{ filters: { a: { agreementMin: 0.5 } } }, [], /filters\.a: .* want FER\+ votes/],
     [{ filters: { a: { data: 'x', agreementMin: 0.5 } } }, [], /filters\.a: data is the study's own/],
-    [{}, ['--only', 'nothing'], /No cell of the study is wanted/],
+    [{}, ['--only', 'base,oversmpling'], /No cell has 'oversmpling' \(--only\) in its name/],
+    [{}, ['--only', 'base', '--skip', 'base'], /No cell of the study is wanted/],
     [{}, ['--data', 'none.csv'], /Cannot read none\.csv/],
     [{}, ['--queue', 'localhost'], /Expected redis:\/\/host:port for --queue but received localhost/],
     [{}, ['--queue', 'redis://127.0.0.1:1'], /Cannot reach the queue at 127\.0\.0\.1:1: .*ECONNREFUSED/],

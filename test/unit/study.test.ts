@@ -6,11 +6,11 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { FaceSet } from '../../ts/data/faces.js';
 import { verdictDefault, verdictFigure } from '../../ts/evaluate/figures.js';
 import type { ComparedFigure } from '../../ts/evaluate/summary.js';
-import { matches } from '../../ts/study/config.js';
+import { checkPatterns, matches } from '../../ts/study/config.js';
 import { estimateStudy } from '../../ts/study/estimate.js';
 import { TaskGraph, type TaskNode } from '../../ts/study/graph.js';
-import { headlineOf } from '../../ts/study/headline.js';
-import { expandStudy, type ExpandedStudy } from '../../ts/study/matrix.js';
+import { headlineOf, partNote } from '../../ts/study/headline.js';
+import { cellsIn, cellsOf, expandStudy, type ExpandedStudy } from '../../ts/study/matrix.js';
 import { readStudy, readStudyFile } from '../../ts/study/options.js';
 import type { GroupResult } from '../../ts/study/results.js';
 import { runTasks, type Executor } from '../../ts/study/schedule.js';
@@ -27,9 +27,6 @@ const expand = (changes: object = {}, wanted: (cell: string) => boolean = () => 
     storedFile: (path) => `store:${digest}/${path}`,
     wanted,
   });
-const cells = ({ groups }: ExpandedStudy): string[] =>
-  groups.flatMap(({ filter, to, arms }) => arms.map(({ name }) => `${filter}/${to}/${name}`));
-
 describe('the matrix', () => {
   test("the write-up's has every cell, and no task twice", async () => {
     const study = await readStudyFile('studies/write-up.json');
@@ -92,8 +89,8 @@ describe('the matrix', () => {
 
   test('flags cut cells; what others need stays', () => {
     const all = ['baseline', 'oversampling', 'cyclegan i0.5 +4', 'cyclegan i0.5 +4 on best'];
-    expect(cells(expand())).toEqual(all.map((name) => `unfiltered/Disgust/${name}`));
-    const only = (...patterns: string[]) => cells(expand({}, (cell) => matches(cell, patterns)));
+    expect(cellsIn(expand())).toEqual(all.map((name) => `unfiltered/Disgust/${name}`));
+    const only = (...patterns: string[]) => cellsIn(expand({}, (cell) => matches(cell, patterns)));
     expect(only('cyclegan*best').map((cell) => cell.split('/')[2])).toEqual([all[0], all[1], all[3]]);
     expect(only('oversampling').map((cell) => cell.split('/')[2])).toEqual(all.slice(0, 2));
     expect(only('disgust/base').map((cell) => cell.split('/')[2])).toEqual(['baseline']);
@@ -101,6 +98,29 @@ describe('the matrix', () => {
     expect(() => expand({}, () => false)).toThrow('No cell of the study is wanted');
     expect(matches('a/b/x +1', ['+1'])).toBe(true);
     expect(matches('a/b/x 1', ['+1'])).toBe(false);
+  });
+
+  test('the cells of a study are known whatever is wanted of it', () => {
+    const changes = { filters: { a: null, b: null }, selections: { unselected: null, best: { select: ['density'] } } };
+    const whole = expand(changes);
+    expect(cellsOf(whole.study)).toEqual(cellsIn(whole));
+    expect(cellsIn(whole).length).toBe(2 * 6);
+    const part = expand(changes, (cell) => matches(cell, ['b/disgust/base']));
+    expect(cellsOf(part.study)).toEqual(cellsIn(whole));
+    expect(partNote(part)).toBe("1 of the study's 12 cells (--only, --skip).");
+    expect(partNote(whole)).toBeUndefined();
+  });
+
+  test('a pattern that no cell has in its name is a mistake, wherever others match', () => {
+    const all = cellsIn(expand());
+    expect(() => checkPatterns({ only: ['base', 'i0.5*best'], skip: ['over'] }, all)).not.toThrow();
+    const cells = 'Cells are unfiltered/Disgust/oversampling, ';
+    expect(() => checkPatterns({ only: ['baseline', 'oversmpling'], skip: null }, all)).toThrow(
+      `No cell has 'oversmpling' (--only) in its name. ${cells}`,
+    );
+    expect(() => checkPatterns({ only: ['baseline'], skip: ['over', 'none'] }, all)).toThrow(
+      /^No cell has 'none' \(--skip\) in its name\. .* \(all 4: --plan\)\.$/,
+    );
   });
 
   test('selected faces are compared with those that are not', () => {

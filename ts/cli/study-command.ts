@@ -1,6 +1,7 @@
 import { resolveStudy, studyDefaults, studyOptions, type StudyConfig } from '../study/config.js';
 import { estimateStudy, type TimeEstimate } from '../study/estimate.js';
 import { headlineOf } from '../study/headline.js';
+import { cellsIn } from '../study/matrix.js';
 import { planStudy } from '../study/plan.js';
 import { runStudy, storeOf, type StudyOutcome, type StudyStopped } from '../study/study.js';
 import { makeCommand, parseArguments } from './arguments.js';
@@ -44,7 +45,7 @@ async function showPlan(config: StudyConfig): Promise<void> {
   const estimates = await estimateStudy(plan, await storeOf(plan.out), (what) =>
     say(`Timing some steps of ${what} ...`),
   );
-  const cells = plan.groups.flatMap(({ filter, to, arms }) => arms.map(({ name }) => `${filter}/${to}/${name}`));
+  const cells = cellsIn(plan);
   const rows = estimates.map(({ kind, tasks, done, seconds }) => [
     names[kind],
     count(tasks),
@@ -139,10 +140,11 @@ function report(outcome: StudyOutcome | StudyStopped, { config }: StudyConfig): 
     );
     return;
   }
-  const { result, files } = outcome;
+  const { result, part, files } = outcome;
   const lines = [
     ...result.groups.map(headlineOf),
     ...result.missing.map(({ cell, why }) => `Without figures: ${cell} (${why.split('\n')[0]!})`),
+    ...(part === undefined ? [] : [part]),
     [files.page, files.table, files.json].map(shownPath).join(', '),
   ];
   process.stdout.write(`${lines.join('\n')}\n`);

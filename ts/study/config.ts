@@ -65,6 +65,20 @@ export function resolveStudy(settings: Readonly<Record<string, unknown>>): Study
   return config;
 }
 
+const shownCells = 3;
+
+/** @throws UserError for a pattern that none of the cells has in its name */
+export function checkPatterns({ only, skip }: Pick<StudyConfig, 'only' | 'skip'>, cells: readonly string[]): void {
+  for (const [flag, patterns] of Object.entries({ '--only': only, '--skip': skip }))
+    for (const pattern of patterns ?? []) {
+      if (cells.some((cell) => matches(cell, [pattern]))) continue;
+      const more = cells.length > shownCells ? ` (all ${cells.length}: --plan)` : '';
+      throw new UserError(
+        `No cell has '${pattern}' (${flag}) in its name. Cells are ${cells.slice(-shownCells).join(', ')}${more}.`,
+      );
+    }
+}
+
 /** Whether a cell's name has one of some patterns in it; case does not matter. */
 export function matches(name: string, wanted: readonly string[]): boolean {
   return wanted.some((pattern) => {

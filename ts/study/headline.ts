@@ -2,6 +2,7 @@ import { describeFigure, sameFigure, type FigureName } from '../evaluate/figures
 import { baselineName } from '../evaluate/treatment.js';
 import type { Summary } from '../evaluate/summary.js';
 import { describeDifference, findingOf, shortP, type Finding } from '../evaluate/verdict.js';
+import { cellsIn, cellsOf, type ExpandedStudy } from './matrix.js';
 import type { GroupResult } from './results.js';
 
 /**
@@ -34,6 +35,12 @@ export function headlineOf({ summary, filter }: GroupResult): string {
         `the baseline, ${count('lower')} a lower one, ${count('unchanged')} the same, ${count('undecided')} cannot be told ` +
         'from it. The highest: ';
   return `${filter}, ${summary.target}: ${many}${shown}.`;
+}
+
+/** Of a study that flags cut: how much of it was done. */
+export function partNote(expanded: ExpandedStudy): string | undefined {
+  const [cells, of] = [cellsIn(expanded).length, cellsOf(expanded.study).length];
+  return cells === of ? undefined : `${cells} of the study's ${of} cells (--only, --skip).`;
 }
 
 const equals = (p: number): string => (p < 0.001 ? shortP(p) : `= ${shortP(p)}`);

@@ -60,7 +60,7 @@ export interface ExpandOptions {
   readonly ferplus: Root | null;
   /** What a file that an option names is called within the store. */
   readonly storedFile: (path: string) => string;
-  /** Whether a cell is wanted: `<filter>/<class made>/<arm>`. */
+  /** Whether a cell is wanted, by its name. */
   readonly wanted: (cell: string) => boolean;
 }
 
@@ -78,6 +78,21 @@ export function expandStudy(study: Study, options: ExpandOptions): ExpandedStudy
   return { study, graph, groups };
 }
 
+/** A cell's name: `<filter>/<class made>/<arm>`. */
+export const cellName = (filter: string, to: string, arm: string): string => `${filter}/${to}/${arm}`;
+
+/** The cells of a study, or of the part of it that is wanted. */
+export const cellsIn = ({ groups }: Pick<ExpandedStudy, 'groups'>): string[] =>
+  groups.flatMap(({ filter, to, arms }) => arms.map(({ name }) => cellName(filter, to, name)));
+
+/** Names of all cells that a study has. */
+export function cellsOf(study: Study): string[] {
+  const arms = [baselineName, ...study.classical, ...cellsWithFaces(study, variantsOf(study)).map(({ name }) => name)];
+  return Object.keys(study.filters).flatMap((filter) =>
+    study.targets.flatMap(({ to }) => arms.map((arm) => cellName(filter, to, arm))),
+  );
+}
+
 /** Faces that a drawn sheet shows. */
 const drawnFaces = 12;
 
@@ -90,6 +105,23 @@ interface Cell {
   readonly onBest: boolean;
   /** The same arm with its faces as they come. */
   readonly unselected: string | null;
+}
+
+/** Arms with faces, of each target. */
+function cellsWithFaces({ added, selections, on }: Study, variants: readonly Variant[]): Cell[] {
+  const plain = Object.keys(selections).find((name) => selections[name] === null);
+  const nameOf = ({ name }: Variant, n: number, selection: string, under: string) =>
+    `${name} +${n}${selection === plain ? '' : ` ${selection}`}${under === 'best' ? ' on best' : ''}`;
+  return variants.flatMap((variant) =>
+    added.flatMap((n) =>
+      Object.keys(selections).flatMap((selection) =>
+        on.map((under) => ({
+          ...{ name: nameOf(variant, n, selection, under), variant, n, selection, onBest: under === 'best' },
+          unselected: plain === undefined || selection === plain ? null : nameOf(variant, n, plain, under),
+        })),
+      ),
+    ),
+  );
 }
 
 class Group {
@@ -107,8 +139,8 @@ class Group {
   /** @returns undefined where no cell is wanted */
   expand(): StudyGroup | undefined {
     const { study, target, filter } = this;
-    const wanted = (name: string) => this.options.wanted(`${filter}/${target.to}/${name}`);
-    const cells = this.cells().filter(({ name }) => wanted(name));
+    const wanted = (name: string) => this.options.wanted(cellName(filter, target.to, name));
+    const cells = cellsWithFaces(study, this.variants).filter(({ name }) => wanted(name));
     const needsBest = cells.some(({ onBest }) => onBest);
     const classical = study.classical.filter((name) => needsBest || wanted(name));
     if (cells.length + classical.length === 0 && !wanted(baselineName)) return undefined;
@@ -138,23 +170,6 @@ class Group {
       ...{ name, fits, classical: name !== baselineName, onBest: false, unselected: null },
     }));
     return { filter, ...target, data, arms: [...arms, ...withFaces], best, generators: [...this.generators.values()] };
-  }
-
-  private cells(): Cell[] {
-    const { added, selections, on } = this.study;
-    const plain = Object.keys(selections).find((name) => selections[name] === null);
-    const nameOf = ({ name }: Variant, n: number, selection: string, under: string) =>
-      `${name} +${n}${selection === plain ? '' : ` ${selection}`}${under === 'best' ? ' on best' : ''}`;
-    return this.variants.flatMap((variant) =>
-      added.flatMap((n) =>
-        Object.keys(selections).flatMap((selection) =>
-          on.map((under) => ({
-            ...{ name: nameOf(variant, n, selection, under), variant, n, selection, onBest: under === 'best' },
-            unselected: plain === undefined || selection === plain ? null : nameOf(variant, n, plain, under),
-          })),
-        ),
-      ),
-    );
   }
 
   private addData(): string {

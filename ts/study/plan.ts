@@ -5,8 +5,8 @@ import { countEveryClass, labelOf, loadFaces, type FaceSet } from '../data/faces
 import { isImageList } from '../data/image-list.js';
 import { imagesOfJob } from '../evaluate/job-faces.js';
 import { checkSources } from './check-sources.js';
-import { matches, type StudyConfig } from './config.js';
-import { expandStudy, type ExpandedStudy } from './matrix.js';
+import { checkPatterns, matches, type StudyConfig } from './config.js';
+import { cellsOf, expandStudy, type ExpandedStudy } from './matrix.js';
 import { readStudyFile, type Study } from './options.js';
 import { filesOf } from './settings.js';
 import { rootOf, type Store } from './store.js';
@@ -42,6 +42,7 @@ export async function planStudy(config: StudyConfig, events: StudyPlanEvents = {
     ...{ data: data ?? file.data, ferplus: ferplus ?? file.ferplus },
     ...{ folds: folds ?? file.folds, repeats: repeats ?? file.repeats },
   };
+  checkPatterns(config, cellsOf(study));
   const engine = await useEngine(study.engine, study.precision, { onChosen: (note) => events.onEngine?.(note) });
   const chosen = { ...study, engine };
   const roots = await rootsOf(chosen);

@@ -17,7 +17,7 @@ import {
   type Section,
 } from '../report/html.js';
 import { presets } from '../train/presets.js';
-import { headlineOf } from './headline.js';
+import { headlineOf, partNote } from './headline.js';
 import { lossSections } from './report-losses.js';
 import { qualitySection } from './report-quality.js';
 import { facesSheet } from './report-faces.js';
@@ -67,6 +67,7 @@ function notesOf(expanded: ExpandedStudy): string[] {
   const made = groups.some(({ generators }) => generators.length > 0);
   const selected = graph.ofKind('generate').some(({ task }) => task.kind === 'generate' && task.select !== null);
   return [
+    partNote(expanded) ?? [],
     `Every figure is of ${repeats} x ${folds}-fold cross-validation, each treatment on the same folds, from the same ` +
       'starting weights.' +
       (holdout > 0
@@ -77,7 +78,7 @@ function notesOf(expanded: ExpandedStudy): string[] {
       : []),
     ...(!made ? [] : [strict ? strictNote : cheapNote(selected)]),
     ...featureNetworks(expanded).map(featuresNote),
-  ];
+  ].flat();
 }
 
 const cheapNote = (selected: boolean): string =>

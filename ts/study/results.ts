@@ -5,7 +5,7 @@ import { summarize, type ArmResults, type Summary } from '../evaluate/summary.js
 import { baselineName } from '../evaluate/treatment.js';
 import { verdicts } from '../evaluate/verdict.js';
 import type { QualityResult } from '../quality/quality.js';
-import type { ExpandedStudy, StudyArm, StudyGroup } from './matrix.js';
+import { cellName, type ExpandedStudy, type StudyArm, type StudyGroup } from './matrix.js';
 import type { Failures } from './schedule.js';
 import type { Store } from './store.js';
 import type { DataValue } from './tasks/context.js';
@@ -44,7 +44,7 @@ export async function collectResults(
   const missing: { cell: string; why: string }[] = [];
   const results: GroupResult[] = [];
   for (const group of groups) {
-    const cell = (arm: string) => `${group.filter}/${group.to}/${arm}`;
+    const cell = (arm: string) => cellName(group.filter, group.to, arm);
     for (const { name, fits } of group.arms) {
       const failed = fits.find((id) => failures.has(id));
       if (failed !== undefined) missing.push({ cell: cell(name), why: failures.get(failed)! });

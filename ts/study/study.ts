@@ -4,7 +4,9 @@ import { writeAtomic } from '../base/files.js';
 import { claimFolder } from '../base/folder-claim.js';
 import type { StudyConfig } from './config.js';
 import type { TaskNode } from './graph.js';
+import { partNote } from './headline.js';
 import { LocalExecutor } from './local-executor.js';
+import { cellsIn } from './matrix.js';
 import { planStudy, storeRoots, type StudyPlan, type StudyPlanEvents } from './plan.js';
 import { QueueExecutor } from './queue-executor.js';
 import { studyPage } from './report.js';
@@ -51,6 +53,8 @@ export const studyFiles = (out: string): StudyFiles => ({
 
 export interface StudyOutcome {
   readonly result: StudyResult;
+  /** How much of the study it is, where flags cut it. */
+  readonly part: string | undefined;
   readonly files: StudyFiles;
   /** Tasks that this call did. */
   readonly did: number;
@@ -102,7 +106,7 @@ async function doStudy(
   const isDone = (id: string) => store.has(id);
   const done = () => nodes.filter(({ id }) => isDone(id)).length;
   events.onStart?.({
-    cells: plan.groups.reduce((sum, { arms }) => sum + arms.length, 0),
+    cells: cellsIn(plan).length,
     ...{ tasks: nodes.length, done: done(), out: plan.out, skipped: plan.faces.skipped },
   });
   const executor = await openExecutor(config, store, signal, events);
@@ -124,7 +128,7 @@ async function doStudy(
   } finally {
     await executor.close();
   }
-  return { ...(await writeStudy(plan, store, failures, config)), did };
+  return { ...(await writeStudy(plan, store, failures, config)), part: partNote(plan), did };
 }
 
 async function openExecutor(
