@@ -90,6 +90,7 @@ describe('arms', () => {
     [['oversample'], "Unknown arm 'oversample'. Arms are baseline, oversampling, class-weights, flips-and-shifts,"],
     [['generated'], 'The arm generated wants generated faces: name a generator with --onnx'],
     [['best'], "The arm best cannot be: 'best' is a classical treatment, for best+generated alone"],
+    [['oversampling+oversampling'], 'The arm oversampling+oversampling has oversampling twice: name it once.'],
     [['oversampling+class-weights'], 'The arm oversampling+class-weights makes up for rare classes twice'],
   ])('%j is refused', (names, message) => {
     expect(() => planArms(names, null)).toThrow(message);
@@ -319,8 +320,9 @@ test.each([
   [{ folds: 1 }, 'an integer between 2 and 100 for folds (--folds) but received 1'],
   [
     { verdictOn: ['roc'] },
-    'one or more of precision, recall, f1, auc, mean-precision, mean-recall, mean-f1, mean-auc, accuracy for',
+    'one or more of precision, recall, f1, auc, mean-precision, mean-recall, mean-f1, mean-auc, accuracy, each once for',
   ],
+  [{ verdictOn: ['auc', 'auc'] }, "each once for verdictOn (--verdict-on) but received [ 'auc', 'auc' ]"],
   [{ arms: [] }, 'names of arms, joined by commas for arms (--arms)'],
   [{ faces: 'b', n: 5 }, '--n changes nothing without --onnx'],
   [{ arms: ['baseline'], onnx: 'a.onnx' }, '--onnx changes nothing where no arm of --arms has generated faces'],

@@ -133,6 +133,9 @@ describe('the matrix', () => {
     expect(() => expand({ selections: { best: {} } })).toThrow(
       'selections.best: select says what faces are chosen by.',
     );
+    expect(() => expand({ selections: { best: { select: ['density', 'density'] } } })).toThrow(
+      /^selections\.best: Expected one or more of .*, each once for select .* \[ 'density', 'density' \]/,
+    );
   });
 });
 
@@ -351,6 +354,18 @@ describe('a study file', () => {
     [{ folds: 1 }, /^study: folds: /],
     [{ classical: ['magic'] }, /^study: classical\.0: /],
     [{ verdictOn: ['roc'] }, /^study: verdictOn\.0: /],
+    [{ added: [20, 50, 20] }, /^study: added\.2: 20 is there already\.$/],
+    [{ classical: ['oversampling', 'oversampling'] }, /^study: classical\.1: "oversampling" is there already/],
+    [{ on: ['none', 'none'] }, /^study: on\.1: "none" is there already/],
+    [{ verdictOn: ['recall', 'recall'] }, /^study: verdictOn\.1: "recall" is there already/],
+    [
+      { generators: [{ ...tinyStudy.generators[0], vary: { lambdaIdentity: [0, 0.5, 0.5] } }] },
+      /^study: generators\.0\.vary\.lambdaIdentity\.2: 0\.5 is there already/,
+    ],
+    [
+      { targets: [...tinyStudy.targets, { from: 'Happy', to: 'disgust' }] },
+      /^study: targets\.1: disgust is made already, and cells are named by the class made: /,
+    ],
     [{ classical: [] }, /on: "best" wants classical treatments/],
     [{ classifier: { width: 3 } }, /^study: classifier: Unrecognized key: "width"/],
   ])('%j', (changes, message) => {

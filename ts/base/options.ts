@@ -63,6 +63,14 @@ export const fileOfKind = (ending: string, help: string): Option<z.ZodString> =>
 
 export const folder = (help: string): Option<z.ZodString> => ({ ...text('a folder', help), placeholder: 'folder' });
 
+/** A list that has no value twice. */
+export const distinct = <Item extends z.ZodType>(item: Item): z.ZodArray<Item> =>
+  z.array(item).superRefine((values, context) => {
+    const texts = values.map((value) => JSON.stringify(value));
+    const at = texts.findIndex((text, i) => texts.indexOf(text) < i);
+    if (at >= 0) context.addIssue({ code: 'custom', path: [at], message: `${texts[at]} is there already` });
+  });
+
 /** A class of faces. */
 export const faceClass = (help: string): Option<z.ZodString> => ({
   ...text('a class name', help),

@@ -5,6 +5,7 @@ import {
   belowOne,
   checkSettings,
   choice,
+  distinct,
   faceClass,
   file,
   folder,
@@ -25,8 +26,8 @@ import { generated } from './treatment.js';
 /** Figures that verdicts are on. */
 export const verdictOption = {
   ...option(
-    z.array(z.enum(verdictNames)).min(1),
-    `one or more of ${verdictNames.join(', ')}`,
+    distinct(z.enum(verdictNames)).min(1),
+    `one or more of ${verdictNames.join(', ')}, each once`,
     'figures that verdicts are on, of the rare class or means; the fewer, the less they are corrected',
   ),
   placeholder: 'figures',

@@ -86,6 +86,8 @@ export function planArms(names: readonly string[] | null, faces: AddedFaces | nu
   const plans = [...new Set([baselineName, ...wanted])].map((name): ArmPlan => {
     const words = name === baselineName ? [] : name.split('+');
     let treatment = untreated;
+    const twice = words.find((word, i) => words.indexOf(word) < i);
+    if (twice !== undefined) throw new UserError(`The arm ${name} has ${twice} twice: name it once.`);
     for (const word of words) {
       if (word === generated && !faces)
         throw new UserError(

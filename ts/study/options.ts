@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { z } from 'zod';
 import { engines, precisions } from '../backend/engine.js';
 import { messageOf, UserError } from '../base/errors.js';
+import { distinct } from '../base/options.js';
 import { evaluateDefaults, verdictOption } from '../evaluate/options.js';
 import { classicalNames } from '../evaluate/treatment.js';
 import { presets, type PresetName } from '../train/presets.js';
@@ -18,7 +19,7 @@ const generatorSchema = z.strictObject({
   /** Options of training over the preset's. */
   settings: settings.default({}),
   /** Options and their values, every combination of which is a generator. */
-  vary: z.record(z.string(), z.array(z.unknown()).min(1)).default({}),
+  vary: z.record(z.string(), distinct(z.unknown()).min(1)).default({}),
 });
 
 const {
@@ -57,15 +58,14 @@ export const studySchema = z.strictObject({
   /** What is translated to what: `to` is the rare class that verdicts are on. */
   targets: z.array(z.strictObject({ from: z.string().min(1), to: z.string().min(1) })).min(1),
   /** Treatments without a generator. */
-  classical: z.array(z.enum(classicalNames as [string, ...string[]])).default([...classicalNames]),
+  classical: distinct(z.enum(classicalNames as [string, ...string[]])).default([...classicalNames]),
   generators: z.array(generatorSchema).default([]),
   /** Faces that are added to each training fold. */
-  added: z.array(whole(1)).min(1).default([100]),
+  added: distinct(whole(1)).min(1).default([100]),
   /** How faces are chosen of those made, by name: options of `npm run augment -- --select`; null: as they come. */
   selections: z.record(name, settings.nullable()).default({ unselected: null }),
   /** What the faces are added on: nothing else, or the best classical treatment. */
-  on: z
-    .array(z.enum(['none', 'best']))
+  on: distinct(z.enum(['none', 'best']))
     .min(1)
     .default(['none']),
   /** A generator for each fold, which has seen none of its test images. */
@@ -103,6 +103,13 @@ export function readStudy(json: unknown, where: string): Study {
   }
   if (data.on.includes('best') && data.classical.length === 0)
     throw new UserError(`${where}: on: "best" wants classical treatments to choose from.`);
+  const made = data.targets.map(({ to }) => to.toLowerCase());
+  const twice = made.findIndex((to, i) => made.indexOf(to) < i);
+  if (twice >= 0)
+    throw new UserError(
+      `${where}: targets.${twice}: ${data.targets[twice]!.to} is made already, and cells are named by the class made: ` +
+        'leave it out, or make a study of its own of it.',
+    );
   return data;
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { folder, maybe, number, option, refuseUseless, whole, type Settings } from '../../base/options.js';
+import { distinct, folder, maybe, number, option, refuseUseless, whole, type Settings } from '../../base/options.js';
 
 /** What generated faces may be scored by. */
 export const selectors = ['discriminator', 'classifier', 'density'] as const;
@@ -12,8 +12,8 @@ export const selectOptions = {
   select: {
     ...maybe(
       option(
-        z.array(z.enum(selectors)).min(1),
-        `one or more of ${selectors.join(', ')}`,
+        distinct(z.enum(selectors)).min(1),
+        `one or more of ${selectors.join(', ')}, each once`,
         "make more faces and keep the best: by the run's discriminator, by classifiers trained on the real faces, " +
           'by density among the real faces of the class; of several the mean rank',
       ),
