@@ -3,10 +3,11 @@ import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { UserError } from '../../ts/base/errors.js';
 import type { FaceSet } from '../../ts/data/faces.js';
 import { verdictDefault, verdictFigure } from '../../ts/evaluate/figures.js';
 import type { ComparedFigure } from '../../ts/evaluate/summary.js';
-import { checkPatterns, matches } from '../../ts/study/config.js';
+import { checkPatterns, matches, resolveStudy } from '../../ts/study/config.js';
 import { estimateStudy } from '../../ts/study/estimate.js';
 import { TaskGraph, type TaskNode } from '../../ts/study/graph.js';
 import { headlineOf, partNote } from '../../ts/study/headline.js';
@@ -347,6 +348,16 @@ describe('the headline', () => {
     expect(headline()).toBe('surest: the baseline alone was fitted; nothing is compared.');
   });
 });
+
+test.each(['foo', 'localhost:6379', 'http://localhost', 'redis:foo', 'redis://', 'redis://a b'])(
+  'the queue %j is refused when options are read',
+  (queue) => {
+    expect(() => resolveStudy({ config: 'study.json', queue })).toThrow(
+      new UserError(`Expected redis://host:port for --queue but received ${queue}.`),
+    );
+    expect(resolveStudy({ config: 'study.json', queue: 'rediss://user:x@host:1/2' }).queue).toContain('host');
+  },
+);
 
 describe('a study file', () => {
   test.each([

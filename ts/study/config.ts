@@ -14,6 +14,7 @@ import {
   type Settings,
 } from '../base/options.js';
 import { dataOptions } from '../data/options.js';
+import { connectionOf } from './queue.js';
 
 const patterns = (help: string) => ({
   ...maybe(option(z.array(z.string().min(1)).min(1), 'patterns, joined by commas', help)),
@@ -60,6 +61,8 @@ export const studyDefaults = {
 /** @throws UserError naming the option, what was expected and what came */
 export function resolveStudy(settings: Readonly<Record<string, unknown>>): StudyConfig {
   const config = checkSettings(studyOptions, { ...studyDefaults, ...given(settings) });
+  // Its form; whether it can be reached, opening the queue tells.
+  if (config.queue !== null) connectionOf(config.queue);
   if (config.queue !== null && config.workers !== 1)
     throw new UserError('With --queue, workers are started by npm run worker: leave --workers out.');
   return config;

@@ -24,13 +24,7 @@ export interface QueuedProgress {
  * @throws UserError for another form
  */
 export function connectionOf(url: string): ConnectionOptions {
-  let parsed: URL;
-  try {
-    parsed = new URL(url);
-  } catch {
-    throw new UserError(`Expected redis://host:port for --queue but received ${url}.`);
-  }
-  if (parsed.protocol !== 'redis:' && parsed.protocol !== 'rediss:')
+  if (!/^rediss?:\/\/[^/]/.test(url) || !URL.canParse(url))
     throw new UserError(`Expected redis://host:port for --queue but received ${url}.`);
   // Workers wait for a server that is away for a while, however long.
   return { url, maxRetriesPerRequest: null };
