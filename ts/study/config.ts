@@ -32,7 +32,10 @@ export const studyOptions = {
   skip: patterns('leave out cells whose name has one of these in it'),
   folds: maybe(whole(2, 100, 'parts, each tested on once'), "the study's"),
   repeats: maybe(whole(1, 100, 'times that the faces are divided anew'), "the study's"),
-  plan: toggle('say what would be done and how long it takes, and do nothing'),
+  plan: toggle(
+    'say what would be done, and do nothing; how long training and fitting take, from steps that it times, and all else ' +
+      '(filtering, making and measuring faces) only once some of it is done',
+  ),
   out: maybe(folder('folder of results, the report and all that is kept to go on from'), 'study/<name>'),
   workers: whole(1, 64, 'processes on this machine; one uses every core, several take their part each and more memory'),
   queue: maybe(
