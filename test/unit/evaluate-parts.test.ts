@@ -224,9 +224,7 @@ describe('generated faces', () => {
     const rows = join(root, 'rows');
     await augment({ onnx: file, n: 3, out: rows, engine: 'native', format: 'csv' });
     expect((await readGeneratedFolder(rows, large)).sources.length).toBe(3);
-    await expect(readGeneratedFolder(rows, faces)).rejects.toThrow(
-      /None of the 3 faces of .*rows was made from a face/,
-    );
+    await expect(readGeneratedFolder(rows, faces)).rejects.toThrow(/None of 3 faces of .*rows was made from a face/);
   });
 
   test('that have changed, or are none, are refused', async () => {

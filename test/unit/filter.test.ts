@@ -161,7 +161,7 @@ describe('a csv', () => {
       [{ confidenceKeep: ['Joy=3'] }, /There is no class 'Joy'\. Classes: Angry/],
       [{ confidenceKeep: ['Happy=lots'] }, /for --confidence-keep but received 'Happy=lots'/],
       [{ confidenceKeep: ['0.5', '0.6'] }, /received '0\.6' again/],
-      [{ confidenceMin: 0.96 }, /leave none of the 10 Disgust faces \(confidence keeps 0\): loosen them/],
+      [{ confidenceMin: 0.96 }, /leave none of 10 Disgust faces \(confidence keeps 0\): loosen them/],
       [
         { agreementMin: 0.5, probabilities: null, ferplus: await written('v.csv', votes.slice(0, -1).join('\n')) },
         /19 images, but .* has 20/,

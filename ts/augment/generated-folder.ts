@@ -5,6 +5,7 @@ import { parse } from 'csv-parse/sync';
 import sharp from 'sharp';
 import { manifestName } from './manifest.js';
 import { firstLineOf, messageOf, UserError } from '../base/errors.js';
+import { counted } from '../base/text.js';
 import type { SourceFace } from './sources.js';
 import { digestOfFace, labelOf, type FaceSet } from '../data/faces.js';
 import { ferSize, readFer2013 } from '../data/fer2013.js';
@@ -42,7 +43,7 @@ export async function readGeneratedFolder(folder: string, faces: FaceSet, wanted
   });
   if (known.length === 0)
     throw new UserError(
-      `None of the ${rows.length} faces of ${folder} was made from a face of the data: evaluate with the data and ` +
+      `None of ${counted(rows.length, 'face')} of ${folder} was made from a face of the data: evaluate with the data and ` +
         'the size that they were made with.',
     );
   const read = known.some(({ row }) => row.file.includes(' line '))

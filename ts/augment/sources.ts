@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { UserError } from '../base/errors.js';
 import { Philox } from '../base/random.js';
+import { counted } from '../base/text.js';
 import type { FaceSet } from '../data/faces.js';
 
 type Images = Pick<FaceSet, 'pixels' | 'size' | 'channels'>;
@@ -51,7 +52,7 @@ export function chooseSources(
     }
   const largest = largestShift(faces.size);
   throw new UserError(
-    `Cannot make ${n} faces from ${what}: mirrored, and shifted by up to ${largest} ${largest === 1 ? 'pixel' : 'pixels'}, ` +
+    `Cannot make ${n} faces from ${what}: mirrored, and shifted by up to ${counted(largest, 'pixel')}, ` +
       `they give ${chosen.length} different ones. Ask for fewer, or name more faces with --data.`,
   );
 }

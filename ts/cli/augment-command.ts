@@ -1,10 +1,11 @@
+import { count, counted } from '../base/text.js';
 import { augment, type AugmentOptions, type AugmentResult } from '../augment/augment.js';
 import { augmentDefaults, augmentOptions, augmentOptionsOf } from '../augment/options.js';
 import { makeCommand, parseArguments } from './arguments.js';
 import { interruptible, nothingWritten } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
 import { progressBar, progressBars, say, type Progress } from './progress.js';
-import { count, shownPath, skippedLines } from './text.js';
+import { shownPath, skippedLines } from './text.js';
 
 const description =
   'Makes faces of a rare class: translates faces of another class with a trained generator. The output folder holds ' +
@@ -74,7 +75,7 @@ function report({ out, className, count: made, equal, seconds }: AugmentResult):
   const rate = (made / seconds).toFixed(made / seconds < 10 ? 1 : 0);
   const distinct = equal === 0 ? 'all different' : `of which ${count(equal)} equal an earlier one`;
   process.stdout.write(
-    `${count(made)} ${className} ${made === 1 ? 'face' : 'faces'} in ${shownPath(out)}` +
+    `${counted(made, `${className} face`)} in ${shownPath(out)}` +
       `${made === 1 ? '' : `, ${distinct}`} (${rate} faces/s)\n`,
   );
 }

@@ -1,3 +1,4 @@
+import { count } from '../base/text.js';
 import { evaluate, type Evaluation, type EvaluateResult, type Stopped } from '../evaluate/evaluate.js';
 import { describeFigure } from '../evaluate/figures.js';
 import {
@@ -14,7 +15,7 @@ import { makeCommand, parseArguments } from './arguments.js';
 import { interruptible } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
 import { progressBar, say, showReading, type Progress } from './progress.js';
-import { alignedColumns, count, shownPath, skippedLines } from './text.js';
+import { alignedColumns, shownPath, skippedLines } from './text.js';
 
 const description =
   'Does a classifier get better? Fits it with and without each treatment of its training, on the same folds of a ' +

@@ -1,10 +1,11 @@
 import { checkSettings } from '../base/options.js';
+import { count } from '../base/text.js';
 import { resumePoint } from '../train/checkpoint.js';
 import { exportDefaults, exportGenerator, exportOptions } from '../train/export-generator.js';
 import { resumeFolder } from '../train/run-folder.js';
 import { makeCommand, parseArguments } from './arguments.js';
 import { optionFlags, settingsOf } from './option-flags.js';
-import { count, shownPath } from './text.js';
+import { shownPath } from './text.js';
 
 const examples = `
 Examples:

@@ -1,4 +1,5 @@
 import { Option } from 'commander';
+import { count, counted } from '../base/text.js';
 import { filterFaces, type FilterResult } from '../filter/filter.js';
 import {
   criterionOptions,
@@ -14,7 +15,7 @@ import { makeCommand, parseArguments } from './arguments.js';
 import { interruptible, nothingWritten } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
 import { progressBars, say, showReading } from './progress.js';
-import { alignedColumns, count, shownPath, skippedLines } from './text.js';
+import { alignedColumns, shownPath, skippedLines } from './text.js';
 
 const description =
   'Drops faces that are mislabelled, ambiguous or unlike the others. The output folder holds the faces that are left ' +
@@ -76,7 +77,7 @@ async function run(config: FilterConfig, signal: AbortSignal): Promise<FilterRes
       signal,
       onEngine: say,
       onReading: showReading,
-      onStart: ({ faces, skipped }) => say(...skippedLines(skipped), `${count(faces)} faces`),
+      onStart: ({ faces, skipped }) => say(...skippedLines(skipped), counted(faces, 'face')),
       onProgress: bars.update,
     });
   } finally {

@@ -1,6 +1,7 @@
 import { Option } from 'commander';
 import { UserError } from '../base/errors.js';
 import { flagOf } from '../base/options.js';
+import { count, counted } from '../base/text.js';
 import { evaluatePretrained } from '../pretrain/evaluate.js';
 import { pretrainDefaults, pretrainOptions, resolvePretrain, type PretrainConfig } from '../pretrain/options.js';
 import { pretrain, type PretrainResult } from '../pretrain/pretrain.js';
@@ -8,7 +9,7 @@ import { makeCommand, parseArguments } from './arguments.js';
 import { interruptible, nothingWritten } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
 import { progressBar, say, showReading, type Progress } from './progress.js';
-import { count, shownPath, skippedLines } from './text.js';
+import { shownPath, skippedLines } from './text.js';
 
 const examples = `
 Examples:
@@ -91,7 +92,7 @@ async function train(config: PretrainConfig): Promise<PretrainResult | undefined
           onStart({ images, heldOut, steps, weights, skipped }) {
             say(
               ...skippedLines(skipped),
-              `${count(images)} images, ${count(heldOut)} held out; ${count(weights)} weights; ${count(steps)} steps`,
+              `${counted(images, 'image')}, ${count(heldOut)} held out; ${count(weights)} weights; ${counted(steps, 'step')}`,
             );
             bar = progressBar('Training', steps, 'steps');
           },

@@ -1,5 +1,5 @@
+import { count } from '../base/text.js';
 import cliProgress from 'cli-progress';
-import { count } from './text.js';
 
 const clearLine = '\r\x1b[K';
 

@@ -1,3 +1,4 @@
+import { count } from '../base/text.js';
 import type { CopyFigures } from '../quality/copies.js';
 import { qualityDefaults, qualityOptions, resolveQuality, type QualityConfig } from '../quality/options.js';
 import { measureQuality, type ClassQuality, type QualityResult } from '../quality/quality.js';
@@ -6,7 +7,7 @@ import { makeCommand, parseArguments } from './arguments.js';
 import { interruptible } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
 import { progressBars, say, showReading } from './progress.js';
-import { alignedColumns, count } from './text.js';
+import { alignedColumns } from './text.js';
 
 const description =
   'Measures generated faces beside real ones: how near both sets are (Frechet and kernel distance: FID and KID, on an ' +

@@ -1,3 +1,4 @@
+import { count, counted } from '../base/text.js';
 import { resolveStudy, studyDefaults, studyOptions, type StudyConfig } from '../study/config.js';
 import { estimateStudy, type TimeEstimate } from '../study/estimate.js';
 import { headlineOf } from '../study/headline.js';
@@ -8,7 +9,7 @@ import { makeCommand, parseArguments } from './arguments.js';
 import { interruptible } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
 import { once, progressBar, say, showReading, type Progress } from './progress.js';
-import { alignedColumns, count, shownPath, skippedLines } from './text.js';
+import { alignedColumns, shownPath, skippedLines } from './text.js';
 
 const description =
   'Does a whole study: filters the data, trains generators, adds their faces, and compares classifiers by ' +
@@ -55,7 +56,7 @@ async function showPlan(config: StudyConfig): Promise<void> {
   const left = estimates.reduce((sum, { seconds = 0 }) => sum + seconds, 0);
   const open = estimates.filter(({ seconds }) => seconds === undefined).map(({ kind }) => names[kind]);
   const lines = [
-    `${count(cells.length)} cells:`,
+    `${counted(cells.length, 'cell')}:`,
     ...cells.map((cell) => `  ${cell}`),
     '',
     ...alignedColumns([['', 'tasks', 'done', 'time left'], ...rows]),
@@ -107,7 +108,7 @@ async function run(config: StudyConfig): Promise<StudyOutcome | StudyStopped> {
             const known = start.done > 0 ? `, ${count(start.done)} of them done` : '';
             say(
               ...skippedLines(start.skipped),
-              `${count(start.cells)} cells, ${count(start.tasks)} tasks${known}, in ${shownPath(start.out)}`,
+              `${counted(start.cells, 'cell')}, ${counted(start.tasks, 'task')}${known}, in ${shownPath(start.out)}`,
             );
             done = start.done;
             bar = progressBar('Study', start.tasks, 'tasks');
@@ -149,7 +150,7 @@ function report(outcome: StudyOutcome | StudyStopped, { config }: StudyConfig): 
   ];
   process.stdout.write(`${lines.join('\n')}\n`);
   if (result.missing.length > 0) {
-    say(`${count(result.missing.length)} cells of ${config} have no figures. The same command tries them again.`);
+    say(`Without figures: ${counted(result.missing.length, 'cell')} of ${config}. The same command tries again.`);
     process.exitCode = 1;
   }
 }

@@ -1,8 +1,6 @@
 import { relative } from 'node:path';
 import { escapeControls } from '../base/errors.js';
-
-/** 12345 as "12,345". */
-export const count = (value: number): string => value.toLocaleString('en');
+import { count } from '../base/text.js';
 
 /** A path as short as it can be: relative to the current folder where it lies inside. */
 export function shownPath(path: string): string {

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import { UserError } from '../base/errors.js';
+import { count, counted } from '../base/text.js';
 import { resolveConfig, resumeConfig, type TrainConfig } from '../train/config.js';
 import { dryRun, type DryRun } from '../train/dry-run.js';
 import { optionGroups, options } from '../train/options.js';
@@ -13,7 +14,7 @@ import { makeCommand, parseArguments } from './arguments.js';
 import { interruptible } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
 import { progressBar, say, showReading, type Progress } from './progress.js';
-import { count, shownPath, skippedLines } from './text.js';
+import { shownPath, skippedLines } from './text.js';
 
 const examples = `
 Examples:
@@ -120,7 +121,7 @@ function describe(start: RunStart): string[] {
     ...skippedLines(skipped),
     `Run folder ${folder}`,
     `${count(imagesA)} ${classA}, ${count(imagesB)} ${classB}; generators of ${count(sizes.generatorAB)} weights, ` +
-      `discriminators of ${count(sizes.discriminatorA)}; ${count(totalSteps)} steps, ${count(stepsPerEpoch)} an epoch` +
+      `discriminators of ${count(sizes.discriminatorA)}; ${counted(totalSteps, 'step')}, ${count(stepsPerEpoch)} an epoch` +
       (step > 0 ? `; going on from step ${count(step)}` : ''),
   ];
 }

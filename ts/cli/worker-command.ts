@@ -1,10 +1,10 @@
 import { checkSettings, given, number, text, folder, type Options } from '../base/options.js';
+import { counted } from '../base/text.js';
 import { runWorker } from '../study/worker.js';
 import { makeCommand, parseArguments } from './arguments.js';
 import { interruptible } from './interrupt.js';
 import { optionFlags, settingsOf } from './option-flags.js';
 import { once, say } from './progress.js';
-import { count } from './text.js';
 
 const workerOptions = {
   queue: { ...text('redis://host:port', 'the Redis server that a study puts its tasks on'), placeholder: 'url' },
@@ -50,5 +50,5 @@ export async function workerCommand(args: readonly string[]): Promise<void> {
         onTrouble: once((message) => say(`queue: ${message}`)),
       }),
   );
-  say(`Done: ${count(done)} tasks.`);
+  say(`Done: ${counted(done, 'task')}.`);
 }

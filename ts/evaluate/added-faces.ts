@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { chooseSources } from '../augment/sources.js';
 import { translate } from '../augment/translate.js';
 import { messageOf, UserError } from '../base/errors.js';
+import { counted } from '../base/text.js';
 import { labelOf, type FaceSet } from '../data/faces.js';
 import { openGenerator, type GeneratorSession } from '../onnx/session.js';
 import { readGeneratedFolder } from '../augment/generated-folder.js';
@@ -78,7 +79,7 @@ export async function openGeneratorFor(
   );
 }
 
-const channelsOf = (channels: number): string => (channels === 1 ? '1 channel' : `${channels} channels`);
+const channelsOf = (channels: number): string => counted(channels, 'channel');
 
 async function fromGenerator(
   session: GeneratorSession,
@@ -90,7 +91,7 @@ async function fromGenerator(
 ): Promise<AddedImages> {
   const label = labelOf(faces.classNames, added.source);
   const sources = train.filter((i) => faces.labels[i] === label);
-  const what = `the ${sources.length} ${added.source} faces of a training fold`;
+  const what = `the ${counted(sources.length, `${added.source} face`)} of a training fold`;
   const chosen = chooseSources(faces, sources, { n: added.n, seed: added.seed, what });
   const bytes = faces.size * faces.size * faces.channels;
   const pixels = new Uint8Array(added.n * bytes);

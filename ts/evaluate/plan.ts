@@ -1,5 +1,6 @@
 import { useEngine } from '../backend/engine.js';
 import { UserError } from '../base/errors.js';
+import { counted } from '../base/text.js';
 import { countEveryClass, digestOfFaces, labelOf, loadFaces, type FaceSet } from '../data/faces.js';
 import { readGeneratorMetadata } from '../onnx/generator-metadata.js';
 import { digestOfFile, openGeneratorFor } from './added-faces.js';
@@ -101,7 +102,7 @@ async function facesOfFolder(folder: string, faces: FaceSet): Promise<Added> {
       'held out. Only those whose sources are among the training images of a fold count in it.',
   ];
   if (strangers > 0)
-    notes.push(`${strangers} faces of ${folder} are left out: what they were made from is not among the data.`);
+    notes.push(`Left out: ${counted(strangers, 'face')} of ${folder}, made from what is not among the data.`);
   return {
     added: { from: 'folder', folder: { path: folder, digest } },
     made: faces.classNames[labels[0]!]!,

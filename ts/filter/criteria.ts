@@ -1,5 +1,6 @@
 import { UserError } from '../base/errors.js';
 import { flagOf } from '../base/options.js';
+import { counted } from '../base/text.js';
 import { countLabels, type FaceSet } from '../data/faces.js';
 import type { Embeddings } from '../embed/embedder.js';
 import { crowdAgreement } from './agreement.js';
@@ -106,7 +107,7 @@ export function combine(
     const members = Array.from(labels.keys()).filter((i) => labels[i] === label);
     if (members.length > 0 && !members.some((i) => kept[i]))
       throw new UserError(
-        `The filters leave none of the ${members.length} ${name} faces (` +
+        `The filters leave none of ${counted(members.length, `${name} face`)} (` +
           criteria.map((c) => `${c.name} keeps ${members.filter((i) => c.kept[i]).length}`).join(', ') +
           '): loosen them.',
       );

@@ -2,6 +2,7 @@ import { candidatesOf, type SelectSettings } from '../augment/select/options.js'
 import { perSourceOf } from '../augment/select/per-source.js';
 import { chooseSources, type SourceFace } from '../augment/sources.js';
 import { UserError } from '../base/errors.js';
+import { counted } from '../base/text.js';
 import { facesOfClass, type FaceSet } from '../data/faces.js';
 import type { TaskGraph } from './graph.js';
 import { imagesOfSubset } from './subset.js';
@@ -55,7 +56,7 @@ function choose({ task: { source, seed }, candidates, subset }: Making, faces: F
   const all = facesOfClass(faces, source);
   const seen = subset && imagesOfSubset(faces, subset);
   const images = seen ? all.filter((i) => seen.has(i)) : all;
-  const what = `the ${images.length} ${source} faces that ${subset ? (subset.fold ? 'a fold trains on' : 'are not held out') : 'there are before the filter'}`;
+  const what = `the ${counted(images.length, `${source} face`)} that ${subset ? (subset.fold ? 'a fold trains on' : 'are not held out') : 'there are before the filter'}`;
   return chooseSources(faces, images, { n: candidates, seed, what });
 }
 

@@ -1,4 +1,5 @@
 import { UserError } from '../base/errors.js';
+import { counted } from '../base/text.js';
 import { baselineName, planArms } from '../evaluate/treatment.js';
 import { TaskGraph } from './graph.js';
 import type { Study } from './options.js';
@@ -248,7 +249,7 @@ class Group {
         n: fold ? n : Math.round((n * folds) / (folds - 1)),
         select: selected && selectionSettings(selection, selected),
       },
-      `${n} faces of ${what}, ${selection}`,
+      `${counted(n, 'face')} of ${what}, ${selection}`,
     );
     let generator = this.generators.get(variant.name);
     if (!generator) {
@@ -264,7 +265,7 @@ class Group {
       quality &&
       graph.add(
         { kind: 'quality', faces: generate, data, settings: qualitySettings(quality, study, storedFile) },
-        `quality of ${n} faces of ${what}, ${selection}`,
+        `quality of ${counted(n, 'face')} of ${what}, ${selection}`,
       );
     const faces = { name, generate, quality: measured };
     generator.faces.push(faces);

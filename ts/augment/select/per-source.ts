@@ -1,4 +1,5 @@
 import { UserError } from '../../base/errors.js';
+import { counted } from '../../base/text.js';
 
 /**
  * How many candidates of one source are chosen at most; as few as suffice, unless it is said.
@@ -15,7 +16,7 @@ export function perSourceOf(
   const chosen = [...uses.values()].reduce((sum, count) => sum + Math.min(most, count), 0);
   if (chosen >= n) return most;
   throw new UserError(
-    `${uses.size} sources give ${chosen} faces at ${most} of each (--per-source), and ${n} are wanted: allow more of ` +
+    `${counted(uses.size, 'source')} can give ${counted(chosen, 'face')} at ${most} of each (--per-source), and ${n} are wanted: allow more of ` +
       'each, or ask for fewer.',
   );
 }
