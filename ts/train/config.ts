@@ -24,8 +24,12 @@ export async function resolveConfig({ preset, file, settings = {} }: ConfigSourc
   if (typeof name !== 'string' || !Object.hasOwn(presets, name))
     throw expected('preset (--preset)', `one of ${Object.keys(presets).join(', ')}`, name);
   if (file !== undefined) checkNames(options, fromFile, ` in ${file}`);
-  const config = validateConfig({ ...presets[name as PresetName], ...fromFile, ...given(settings) });
-  checkUseful(config, given(settings));
+  const start = presets[name as PresetName];
+  const config = validateConfig({ ...start, ...fromFile, ...given(settings) });
+  // A whole configuration names everything: what is as in the preset was not asked for.
+  const same = (option: string, value: unknown) =>
+    JSON.stringify(value) === JSON.stringify(start[option as keyof TrainSettings]);
+  checkUseful(config, Object.fromEntries(Object.entries(given(settings)).filter((entry) => !same(...entry))));
   return config;
 }
 
