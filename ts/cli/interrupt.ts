@@ -7,8 +7,9 @@ export const nothingWritten = 'Stopped: nothing was written.';
 const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
 
 /**
- * Does work that Ctrl-C (or SIGTERM, or a terminal that is closed) stops in good order, by the signal that it is given; a second
- * one ends the process at once. The exit code is then what shells report of a process that a signal ended.
+ * Does work that Ctrl-C (or SIGTERM, or a terminal that is closed) stops in good order, by the signal that it is
+ * given; a second one ends the process at once. The exit code is then what shells report of a process that a signal
+ * ended.
  * @param stopping what to say of how it stops; undefined where stopping would save nothing: then the first ends the
  *   process at once
  */

@@ -129,8 +129,9 @@ async function facesOfGenerator(config: EvaluateConfig & { onnx: string }, faces
       made,
       notes: [
         `Leak: ${onnx} is taken as it is. Where it was trained on faces of this data, it has seen those of ${made} and ` +
-          `${source} that the folds test on, and those that are held out, so that figures with its faces may be too good: --strict trains it anew on ` +
-          "each fold's training images. What it translates is among the training images of the fold.",
+          `${source} that the folds test on, and those that are held out, so that figures with its faces may be too ` +
+          "good: --strict trains it anew on each fold's training images. What it translates is among the training " +
+          'images of the fold.',
       ],
     };
   const settings = settingsOf(session.metadata, onnx);

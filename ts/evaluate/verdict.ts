@@ -62,12 +62,13 @@ function uncalledNote({ arms, classNames, target }: Summary): string[] {
   const without = arms.filter(({ uncalled }) => uncalled > 0);
   if (without.length === 0) return [];
   const label = classNames.indexOf(target);
+  const where = without.map(({ name, uncalled, fits }) => `${name} ${uncalled} of ${fits}`).join(', ');
   const pooled = arms.map(({ name, confusion }) => {
     const calls = confusion.reduce((sum, row) => sum + row[label]!, 0);
     return `${name} ${calls === 0 ? 'none' : (confusion[label]![label]! / calls).toFixed(3)}`;
   });
   return [
-    `Some fits give no image of their fold ${target} (${without.map(({ name, uncalled, fits }) => `${name} ${uncalled} of ${fits}`).join(', ')}): ` +
+    `Some fits give no image of their fold ${target} (${where}): ` +
       `its precision and F1 count as 0 there, so that differences in them may be of how often ${target} is called. ` +
       `Precision of all calls together: ${pooled.join(', ')}.`,
   ];

@@ -56,7 +56,8 @@ function choose({ task: { source, seed }, candidates, subset }: Making, faces: F
   const all = facesOfClass(faces, source);
   const seen = subset && imagesOfSubset(faces, subset);
   const images = seen ? all.filter((i) => seen.has(i)) : all;
-  const what = `the ${counted(images.length, `${source} face`)} that ${subset ? (subset.fold ? 'a fold trains on' : 'are not held out') : 'there are before the filter'}`;
+  const which = !subset ? 'there are before the filter' : subset.fold ? 'a fold trains on' : 'are not held out';
+  const what = `the ${counted(images.length, `${source} face`)} that ${which}`;
   return chooseSources(faces, images, { n: candidates, seed, what });
 }
 

@@ -82,9 +82,10 @@ function notesOf(expanded: ExpandedStudy): string[] {
 }
 
 const cheapNote = (selected: boolean): string =>
-  `Leak: a generator was trained on all faces that are not held out, those that a fold tests on among them${selected ? '; faces were selected by them, too' : ''}. ` +
-  'So figures on the folds may be too good; those on the held-out faces are free of that. Faces ' +
-  'made from a face that a fold tests on are left out of it. A strict study trains a generator for each fold.';
+  'Leak: a generator was trained on all faces that are not held out, those that a fold tests on among them' +
+  `${selected ? '; faces were selected by them, too' : ''}. So figures on the folds may be too good; those on the ` +
+  'held-out faces are free of that. Faces made from a face that a fold tests on are left out of it. A strict study ' +
+  'trains a generator for each fold.';
 
 /** Of generators that have a perceptual loss: the network whose features it compares, as options name it. */
 const lossNetworks = (study: Study): Map<string, string> =>

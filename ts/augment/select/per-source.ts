@@ -16,7 +16,7 @@ export function perSourceOf(
   const chosen = [...uses.values()].reduce((sum, count) => sum + Math.min(most, count), 0);
   if (chosen >= n) return most;
   throw new UserError(
-    `${counted(uses.size, 'source')} can give ${counted(chosen, 'face')} at ${most} of each (--per-source), and ${n} are wanted: allow more of ` +
-      'each, or ask for fewer.',
+    `${counted(uses.size, 'source')} can give ${counted(chosen, 'face')} at ${most} of each (--per-source), and ${n} ` +
+      'are wanted: allow more of each, or ask for fewer.',
   );
 }
