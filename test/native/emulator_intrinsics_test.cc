@@ -142,6 +142,9 @@ TEST(Emulator, TensorCoresAddUpAsGpusDo) {
   // Groups of four: what is cut beside a large number in one is not in the next.
   EXPECT_EQ(sum_of(kA100, 0, {0x1p30f, -0x1p30f, 0, 0, 1}), 1);
   EXPECT_EQ(sum_of(kH100, 0, {0x1p30f, -0x1p30f, 0, 0, 1}), 0);
+  // Among the smallest floats, too.
+  EXPECT_EQ(sum_of(kH100, 0, {0x1p-126f, -0x1p-127f}), 0x1p-127f);
+  EXPECT_EQ(sum_of(kH100, 0x1p-149f, {}), 0x1p-149f);
   // No number is lost.
   EXPECT_TRUE(std::isnan(sum_of(kH100, 0, {NAN})));
   EXPECT_EQ(sum_of(kH100, 0, {INFINITY}), INFINITY);

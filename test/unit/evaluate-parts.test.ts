@@ -323,7 +323,10 @@ test.each([
   [{ verdictOn: ['auc', 'auc'] }, "each once for verdictOn (--verdict-on) but received [ 'auc', 'auc' ]"],
   [{ arms: [] }, 'names of arms, joined by commas for arms (--arms)'],
   [{ faces: 'b', n: 5 }, '--n changes nothing without --onnx'],
-  [{ arms: ['baseline'], onnx: 'a.onnx' }, '--onnx changes nothing where no arm of --arms has generated faces'],
+  [
+    { arms: ['baseline'], onnx: 'a.onnx', class: 'Disgust' },
+    '--onnx changes nothing where no arm of --arms has generated faces',
+  ],
 ])('the options %j are refused', (settings, message) => {
   expect(() => resolveEvaluate(settings)).toThrow(message);
 });

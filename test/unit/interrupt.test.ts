@@ -24,6 +24,20 @@ afterEach(() => {
 
 const interrupt = () => process.emit('SIGINT', 'SIGINT');
 
+test('a terminal that closes stops the work once, however often it says so', async () => {
+  const result = await interruptible(
+    () => 'Stopping after this step.',
+    async (signal) => {
+      process.emit('SIGHUP', 'SIGHUP');
+      process.emit('SIGHUP', 'SIGHUP');
+      expect(signal.aborted).toBe(true);
+      expect(process.exitCode).toBe(129);
+      return Promise.resolve('saved');
+    },
+  );
+  expect(result).toBe('saved');
+});
+
 test('the first Ctrl-C stops the work, the second ends the process', async () => {
   const result = await interruptible(
     () => 'Stopping after this step.',

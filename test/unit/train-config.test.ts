@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { UserError } from '../../ts/base/errors.js';
 import { flagOf } from '../../ts/base/options.js';
-import { resolveConfig, resumeConfig, validateConfig } from '../../ts/train/config.js';
+import { checkUseful, resolveConfig, resumeConfig, validateConfig } from '../../ts/train/config.js';
 import { options } from '../../ts/train/options.js';
 import { presets } from '../../ts/train/presets.js';
 
@@ -92,12 +92,18 @@ describe('errors name the option, what was expected and what came', () => {
     [{ lambdaCycle: 0 }, '0 where lambdaCycle, which scales it, is 0 for lambdaIdentity (--lambda-identity)'],
     [{ size: 16, discriminatorLayers: 4 }, 'fewer layers for images of 16 pixels (4 layers need 48)'],
     [{ lamdaCycle: 1 }, "Unknown option 'lamdaCycle'"],
-    [{ features: 'faces.safetensors' }, '--features changes nothing where the distance of features weighs nothing'],
-    [{ generator: 'cyclegan', blocks: 4 }, '--blocks changes nothing with --generator cyclegan'],
-    [{ resBlocks: 4 }, '--res-blocks changes nothing with --generator ecyclegan'],
   ])('%o', async (settings, message) => {
     await expect(resolveConfig({ settings })).rejects.toThrow(UserError);
     await expect(resolveConfig({ settings })).rejects.toThrow(message);
+  });
+
+  test.each([
+    [{ features: 'faces.safetensors' }, '--features changes nothing where the distance of features weighs nothing'],
+    [{ generator: 'cyclegan', blocks: 4 }, '--blocks changes nothing with --generator cyclegan'],
+    [{ resBlocks: 4 }, '--res-blocks changes nothing with --generator ecyclegan'],
+  ])('%o, which is useless', async (settings, message) => {
+    const config = await resolveConfig({ settings });
+    expect(() => checkUseful(config, settings)).toThrow(message);
   });
 
   test('unknown preset', async () => {

@@ -1,8 +1,14 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
+import { existsSync, type Dirent } from 'node:fs';
 import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { messageOf, UserError } from './errors.js';
+
+/** Where an entry of a folder that was read recursively lies: before Node 20.12 its `path` said so. */
+export function parentOf(entry: Dirent): string {
+  const { parentPath, path } = entry as unknown as { readonly parentPath?: string; readonly path: string };
+  return parentPath ?? path;
+}
 
 /**
  * Writes a file whole or not at all: to a temporary name beside it, flushed, then renamed.

@@ -94,6 +94,15 @@ export const flagOf = (name: string): string => `--${name.replace(/[A-Z]/g, (let
 export const given = (settings: Readonly<Record<string, unknown>>): Record<string, unknown> =>
   Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
 
+/** Those that are not as by default: a whole configuration names the others, too. */
+export const unlike = (
+  defaults: Readonly<Record<string, unknown>>,
+  settings: Readonly<Record<string, unknown>>,
+): Record<string, unknown> =>
+  Object.fromEntries(
+    Object.entries(given(settings)).filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(defaults[name])),
+  );
+
 /**
  * @param named options that someone gave a value; null: none
  * @param why what they would change nothing for: "without --select"

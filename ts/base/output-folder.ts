@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve } from 'node:path';
 import { messageOf, UserError } from './errors.js';
-import { makeFolder } from './files.js';
+import { makeFolder, parentOf } from './files.js';
 import { isLeftover, temporaryOf } from './temporary.js';
 
 /** Ends the name of an earlier output while another takes its place. */
@@ -118,7 +118,7 @@ async function pathsIn(folder: string, recursive = false): Promise<string[]> {
     const entries = await readdir(folder, { recursive, withFileTypes: true });
     return entries
       .filter((entry) => !recursive || !entry.isDirectory())
-      .map((entry) => relative(folder, join(entry.parentPath, entry.name)))
+      .map((entry) => relative(folder, join(parentOf(entry), entry.name)))
       .sort();
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return [];

@@ -19,6 +19,8 @@ export async function interruptible<T>(
 ): Promise<T> {
   const controller = new AbortController();
   const onSignal = (name: NodeJS.Signals) => {
+    // Of one terminal that closes there may be several: from the shell, and from the system.
+    if (controller.signal.aborted && name === 'SIGHUP') return;
     process.exitCode = 128 + constants.signals[name];
     if (controller.signal.aborted) process.exit();
     const text = stopping();

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { Option, type Command } from 'commander';
 import { UserError } from '../base/errors.js';
 import { count, counted } from '../base/text.js';
-import { resolveConfig, resumeConfig, type TrainConfig } from '../train/config.js';
+import { checkUseful, resolveConfig, resumeConfig, type TrainConfig } from '../train/config.js';
 import { dryRun, type DryRun } from '../train/dry-run.js';
 import { optionGroups, options } from '../train/options.js';
 import { presets, type PresetName } from '../train/presets.js';
@@ -69,6 +69,7 @@ export async function trainCommand(args: readonly string[]): Promise<void> {
   if (resume === undefined) {
     if (force) throw new UserError('--force goes back to a checkpoint of a run: name it with --resume.');
     const config = await resolveConfig({ preset, file, settings });
+    checkUseful(config, settings);
     if (dry) printDryRun(await dryRun(config, { onEngine: say }));
     else report(config, await train(config));
     return;

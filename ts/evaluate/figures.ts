@@ -63,7 +63,10 @@ export function fitMetrics({ classNames, fold, holdout, trained }: JobResult): F
   };
 }
 
-/** What one image more or less, or one pair of them for the AUC, changes a figure by at the least. */
+/**
+ * About what one image more or less, or one pair of them for the AUC, changes a figure by: of precision and F1 as if
+ * as many were called so as there are.
+ */
 export function stepOf({ confusion }: Metrics, classNames: readonly string[], { measure, of }: FigureName): number {
   const sizes = confusion.map((row) => row.reduce((a, b) => a + b, 0));
   const all = sizes.reduce((a, b) => a + b, 0);

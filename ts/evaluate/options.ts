@@ -16,6 +16,7 @@ import {
   positive,
   refuseUseless,
   toggle,
+  unlike,
   whole,
   type Settings,
 } from '../base/options.js';
@@ -140,8 +141,9 @@ export function resolveEvaluate(settings: Readonly<Record<string, unknown>>): Ev
     throw expected('faces (--faces)', 'no folder where a generator (--onnx) makes the faces', config.faces);
   if (config.strict && config.onnx === null)
     throw expected('strict (--strict)', 'false without --onnx, whose file says how to train', config.strict);
-  if (config.onnx === null) refuseUseless(given(settings), ['n', 'source'], 'without --onnx');
-  if (config.arms !== null && !config.arms.some((arm) => arm.includes(generated)))
+  if (config.onnx === null) refuseUseless(unlike(evaluateDefaults, settings), ['n', 'source'], 'without --onnx');
+  // Without --class, verdicts are on the class of the faces.
+  if (config.class !== null && config.arms !== null && !config.arms.some((arm) => arm.includes(generated)))
     refuseUseless(config, ['onnx', 'faces'], `where no arm of --arms has ${generated} faces`);
   checkPrecision(config.engine, config.precision);
   if (config.folds * config.repeats < 2) throw expected('repeats (--repeats)', 'at least 2 fits', config.repeats);

@@ -11,6 +11,7 @@ import {
   option,
   refuseUseless,
   toggle,
+  unlike,
   whole,
   type Options,
   type Settings,
@@ -135,7 +136,7 @@ export function resolveFilter(settings: Readonly<Record<string, unknown>>, prese
   const byVotes = config.agreementMin !== null || config.agreementKeep !== null;
   if (byVotes && config.ferplus === null)
     throw new UserError('--agreement-min and --agreement-keep want FER+ votes: name them with --ferplus.');
-  checkUseful(config, given(settings));
+  checkUseful(config, unlike(filterDefaults, settings));
   return config;
 }
 

@@ -76,7 +76,8 @@ export async function measureQuality(config: QualityConfig, events: QualityEvent
 async function holdsFigures(file: string): Promise<boolean> {
   try {
     const content = JSON.parse(await readFile(file, 'utf8')) as object;
-    return Object.hasOwn(content, 'embedding') && Object.hasOwn(content, 'classes');
+    // A filter's summary has these, too, and scores.
+    return ['embedding', 'classes'].every((name) => Object.hasOwn(content, name)) && !Object.hasOwn(content, 'scores');
   } catch {
     return false;
   }

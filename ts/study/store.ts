@@ -4,7 +4,7 @@ import { cp, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises
 import { basename, join, relative, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { messageOf, UserError } from '../base/errors.js';
-import { makeFolder, writeAtomic } from '../base/files.js';
+import { makeFolder, parentOf, writeAtomic } from '../base/files.js';
 import { isLeftover, temporaryOf } from '../base/temporary.js';
 import type { Root, Task } from './task.js';
 
@@ -155,7 +155,7 @@ export async function rootOf(path: string): Promise<Root> {
     const hash = createHash('sha256');
     const entries = await readdir(path, { recursive: true, withFileTypes: true });
     const files = entries.flatMap((entry) =>
-      entry.isDirectory() ? [] : [relative(path, join(entry.parentPath, entry.name))],
+      entry.isDirectory() ? [] : [relative(path, join(parentOf(entry), entry.name))],
     );
     for (const file of files.sort()) hash.update(`${file}\0${await digestOfFile(join(path, file))}\n`);
     return { digest: hash.digest('hex'), name: 'content' };

@@ -60,6 +60,8 @@ const stateSchema = z.strictObject({
 }) satisfies z.ZodType<Omit<Checkpoint, 'tensors'>>;
 
 const checkpointsOf = (run: string): string => join(run, 'checkpoints');
+/** What a checkpoint is called while it is not whole: see {@link removeLeftovers}. */
+const temporaryName = (name: string): string => `.${name}.${process.pid}.tmp`;
 
 /**
  * Writes a checkpoint whole or not at all, then removes those beyond the `keep` newest.
@@ -70,7 +72,7 @@ export async function saveCheckpoint(run: string, { tensors, ...state }: Checkpo
   const parent = checkpointsOf(run);
   const { step } = state.position;
   const target = join(parent, stepName(step));
-  const temporary = join(parent, `.${stepName(step)}.${process.pid}.tmp`);
+  const temporary = join(parent, temporaryName(stepName(step)));
   await makeFolder(parent);
   try {
     await rm(temporary, { recursive: true, force: true });
@@ -121,8 +123,13 @@ export async function checkNewest({ run, checkpoint }: ResumePoint): Promise<voi
 
 /** Removes checkpoints of later steps, the newest first: a kill between leaves a run as it was at some step. */
 export async function removeLater(run: string, step: number): Promise<void> {
-  for (const later of (await listCheckpoints(run)).reverse())
-    if (later.step > step) await rm(later.folder, { recursive: true, force: true });
+  for (const later of (await listCheckpoints(run)).reverse()) {
+    if (later.step <= step) continue;
+    // Under a name that is nobody's checkpoint, so that none is seen half removed.
+    const removed = join(checkpointsOf(run), temporaryName(basename(later.folder)));
+    await rename(later.folder, removed);
+    await rm(removed, { recursive: true, force: true });
+  }
 }
 
 /** Removes what killed writers left. For a run that no other process works on. */

@@ -24,13 +24,7 @@ export async function resolveConfig({ preset, file, settings = {} }: ConfigSourc
   if (typeof name !== 'string' || !Object.hasOwn(presets, name))
     throw expected('preset (--preset)', `one of ${Object.keys(presets).join(', ')}`, name);
   if (file !== undefined) checkNames(options, fromFile, ` in ${file}`);
-  const start = presets[name as PresetName];
-  const config = validateConfig({ ...start, ...fromFile, ...given(settings) });
-  // A whole configuration names everything: what is as in the preset was not asked for.
-  const same = (option: string, value: unknown) =>
-    JSON.stringify(value) === JSON.stringify(start[option as keyof TrainSettings]);
-  checkUseful(config, Object.fromEntries(Object.entries(given(settings)).filter((entry) => !same(...entry))));
-  return config;
+  return validateConfig({ ...presets[name as PresetName], ...fromFile, ...given(settings) });
 }
 
 /** Options of one kind of generator alone. */
@@ -39,13 +33,17 @@ const ofGenerator = {
   ecyclegan: ['blocks', 'denseBlocks', 'subBlocks', 'growth', 'residualScale', 'trunkNorm'],
 } as const satisfies Record<TrainConfig['generator'], (keyof TrainConfig)[]>;
 
-/** @throws UserError for a setting that the others make useless */
-function checkUseful(config: TrainConfig, named: Readonly<Record<string, unknown>>): void {
+/**
+ * @param named the options that someone asked for: a whole configuration names all
+ * @throws UserError for one that the others make useless
+ */
+export function checkUseful(config: TrainConfig, named: Readonly<Record<string, unknown>>): void {
   if (config.perceptualAlpha * config.lambdaCycle === 0)
     refuseUseless(
       named,
       ['features', 'featureLayers'],
-      'where the distance of features weighs nothing: give --perceptual-alpha (0.5 in --preset paper-ecyclegan)',
+      'where the distance of features weighs nothing: give --perceptual-alpha and --lambda-cycle above 0, or --preset ' +
+        'paper-ecyclegan',
     );
   const other = config.generator === 'cyclegan' ? 'ecyclegan' : 'cyclegan';
   refuseUseless(named, ofGenerator[other], `with --generator ${config.generator}`);

@@ -74,22 +74,24 @@ void multiply(unsigned, void* const (&lanes)[kWarp]) {
   const TensorCores cores = current_tensor_cores;
   const int group = K == 8 ? cores.tf32 : cores.bf16;
   int a_exponents[kRows][K], b_exponents[K][kColumns];
-  bool finite = true;
+  bool finite_rows[kRows], finite_columns[kColumns];
+  std::fill_n(finite_rows, kRows, true);
+  std::fill_n(finite_columns, kColumns, true);
   for (int k = 0; k < K; ++k) {
     for (int row = 0; row < kRows; ++row) {
       a_exponents[row][k] = exponent_of(a[row][k]);
-      finite = finite && std::isfinite(a[row][k]);
+      finite_rows[row] = finite_rows[row] && std::isfinite(a[row][k]);
     }
     for (int column = 0; column < kColumns; ++column) {
       b_exponents[k][column] = exponent_of(b[k][column]);
-      finite = finite && std::isfinite(b[k][column]);
+      finite_columns[column] = finite_columns[column] && std::isfinite(b[k][column]);
     }
   }
   for (int row = 0; row < kRows; ++row)
     for (int column = 0; column < kColumns; ++column) {
       float& sum = d[row][column];
       for (int first = 0; first < K; first += group) {
-        if (!finite || !std::isfinite(sum)) {
+        if (!finite_rows[row] || !finite_columns[column] || !std::isfinite(sum)) {
           for (int k = first; k < first + group; ++k) sum += a[row][k] * b[k][column];
           continue;
         }

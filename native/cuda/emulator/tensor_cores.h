@@ -45,10 +45,12 @@ float add_group(int count, Product&& product, float c, int exponent, int extra_b
   const double scale = power_of_two(places);
   auto sum = static_cast<std::int64_t>(static_cast<double>(c) * scale);
   for (int k = 0; k < count; ++k) sum += static_cast<std::int64_t>(product(k) * scale);
-  // To 24 bits, towards 0.
+  // To 24 bits, or those that a float has there, towards 0.
   const auto bits =
       std::bit_cast<std::uint64_t>(static_cast<double>(sum)) & ~std::uint64_t{0x1fffffff};
-  return static_cast<float>(std::bit_cast<double>(bits) * power_of_two(-places));
+  const double result = std::bit_cast<double>(bits) * power_of_two(-places);
+  if (std::abs(result) >= 0x1p-126) return static_cast<float>(result);
+  return static_cast<float>(std::trunc(result * 0x1p149) * 0x1p-149);
 }
 
 }  // namespace emulator

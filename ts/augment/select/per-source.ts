@@ -12,8 +12,11 @@ export function perSourceOf(
 ): number {
   const uses = new Map<number, number>();
   for (const source of sources) uses.set(source, (uses.get(source) ?? 0) + 1);
-  const most = perSource ?? Math.ceil(n / uses.size);
-  const chosen = [...uses.values()].reduce((sum, count) => sum + Math.min(most, count), 0);
+  const chosenAt = (most: number) => [...uses.values()].reduce((sum, count) => sum + Math.min(most, count), 0);
+  let most = perSource ?? Math.ceil(n / uses.size);
+  // Some sources may have fewer than others.
+  if (perSource === undefined) while (chosenAt(most) < n && chosenAt(most + 1) > chosenAt(most)) most++;
+  const chosen = chosenAt(most);
   if (chosen >= n) return most;
   throw new UserError(
     `${counted(uses.size, 'source')} can give ${counted(chosen, 'face')} at ${most} of each (--per-source), and ${n} ` +
