@@ -69,7 +69,7 @@ describe('a mistake is one line, and leaves nothing', () => {
     [['--run', 'FOLDER/none', '--out', 'NEW'], 'none/config.json: ENOENT'],
     [['--run', 'FOLDER/empty', '--out', 'NEW'], 'empty/config.json: ENOENT'],
     [['--run', 'latest', '--runs', 'FOLDER/empty', '--out', 'NEW'], 'cannot follow '],
-    [['--run', 'RUN/checkpoints/step-000004', '--out', 'NEW'], 'step-000004/tensors.safetensors'],
+    [['--run', 'RUN/checkpoints/step-000004', '--out', 'NEW'], 'There is no checkpoint '],
     [['--run', 'RUN', '--out', 'RUN/config.json/gen.onnx'], /^Cannot make the folder .*config\.json: EEXIST/],
     [['--run', 'RUN', '--out', 'FOLDER/folder.onnx'], /^Cannot write .*folder\.onnx: it is a folder\.$/],
     [['--run', 'RUN', '--out', 'FOLDER/data.csv'], /a file name that ends in \.onnx for out \(--out\) but received/],

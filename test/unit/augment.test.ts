@@ -225,6 +225,16 @@ describe('augment', () => {
     expect(Object.keys(await contentOf(out))).toHaveLength(5);
     expect((await lstat(link)).isSymbolicLink()).toBe(true);
     await rm(link);
+    // What is read is not replaced, and what file managers leave is nobody's.
+    const before = await contentOf(out);
+    for (const data of [out, join(out, 'manifest.csv')])
+      await expect(run({ n: 2, force: true, data, source: 'Disgust' })).rejects.toThrow(
+        `The folder ${out} is not replaced: it holds ${data}, which is read. Name another with --out.`,
+      );
+    expect(await contentOf(out)).toEqual(before);
+    await expect(run({ n: 2, out: '.' })).rejects.toThrow('The output folder . is the current folder');
+    await writeFile(join(out, 'Disgust', '.DS_Store'), '');
+    await run({ n: 2, force: true });
     // An empty folder needs no telling.
     await mkdir(join(folder, 'empty'));
     await run({ n: 2, out: join(folder, 'empty') });

@@ -86,9 +86,16 @@ test('an output folder removes what killed processes left of it, and nothing els
   // The last is what was to be replaced: it is kept until something has taken its place.
   for (const one of [dead, ...others, `${dead}.old`]) await mkdir(join(parent, one, 'faces'), { recursive: true });
   const written = () => Promise.resolve([]);
-  const output = await OutputFolder.open(join(parent, 'made'), { force: false, marker: 'list.csv', written });
+  const output = await OutputFolder.open(join(parent, 'made'), {
+    force: false,
+    marker: 'list.csv',
+    written,
+    inputs: [],
+  });
   await output.publish();
   expect((await readdir(parent)).sort()).toEqual(['made', `${dead}.old`, ...others].sort());
-  await (await OutputFolder.open(join(parent, 'made'), { force: false, marker: 'list.csv', written })).discard();
+  await (
+    await OutputFolder.open(join(parent, 'made'), { force: false, marker: 'list.csv', written, inputs: [] })
+  ).discard();
   expect((await readdir(parent)).sort()).toEqual(['made', ...others].sort());
 });

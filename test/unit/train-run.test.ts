@@ -275,6 +275,9 @@ describe('a run that is stopped', () => {
     await expect(trainCycleGan(config, { resume: folder })).rejects.toThrow(
       /Cannot read the configuration .*config\.json/,
     );
+    await expect(trainCycleGan(config, { resume: join(run, 'checkpoints', 'step-999999') })).rejects.toThrow(
+      /There is no checkpoint .*step-999999\. The run has step-\d{6}/,
+    );
     await fs.rm(join(run, 'checkpoints'), { recursive: true });
     await expect(trainCycleGan(config, { resume: run })).rejects.toThrow(/has no checkpoint/);
   });

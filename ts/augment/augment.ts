@@ -32,7 +32,7 @@ export interface AugmentResult {
 export async function augment(options: AugmentOptions): Promise<AugmentResult> {
   const { force = augmentDefaults.force, signal } = options;
   checkOptions(options);
-  const target = { force, marker: manifestName, written: filesOfOutput };
+  const target = { force, marker: manifestName, written: filesOfOutput, inputs: [options.data, options.onnx] };
   if (options.out !== undefined) await checkFree(options.out, target);
   const session = await openGenerator(options.onnx, options);
   try {

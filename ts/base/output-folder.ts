@@ -1,6 +1,6 @@
 import { existsSync, rmSync } from 'node:fs';
 import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
-import { basename, dirname, join, relative, resolve } from 'node:path';
+import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { messageOf, UserError } from './errors.js';
 import { makeFolder, parentOf } from './files.js';
 import { isLeftover, temporaryOf } from './temporary.js';
@@ -15,6 +15,8 @@ export interface OutputFolderOptions {
   readonly marker: string;
   /** Paths within a folder of all that an earlier output there wrote; none where the marker is not its own. */
   readonly written: (folder: string) => Promise<readonly string[]>;
+  /** Files and folders that are read to make it: what holds one of them is not replaced. */
+  readonly inputs: readonly (string | null | undefined)[];
 }
 
 /**
@@ -91,7 +93,9 @@ async function removeLeftovers(target: string): Promise<void> {
  * @throws UserError where `out` is a file, or a folder that holds files, unless `force` is given
  * and it is an earlier output and nothing else: what others wrote is never removed
  */
-export async function checkFree(out: string, { force, marker, written }: OutputFolderOptions): Promise<void> {
+export async function checkFree(out: string, { force, marker, written, inputs }: OutputFolderOptions): Promise<void> {
+  if (resolve(out) === process.cwd())
+    throw new UserError(`The output folder ${out} is the current folder, which others stand in: name one in it.`);
   if ((await pathsIn(out)).length === 0) return;
   if (!force)
     throw new UserError(`The output folder ${out} is not empty: name another with --out, or replace it with --force.`);
@@ -101,12 +105,28 @@ export async function checkFree(out: string, { force, marker, written }: OutputF
       `The folder ${out} is not replaced: it is no earlier output, for it holds no ${marker} of one. ` +
         'Name another with --out.',
     );
-  const strange = (await pathsIn(out, true)).find((path) => !own.has(path));
+  for (const input of inputs)
+    if (typeof input === 'string' && (await holds(out, input)))
+      throw new UserError(
+        `The folder ${out} is not replaced: it holds ${input}, which is read. Name another with --out.`,
+      );
+  const strange = (await pathsIn(out, true)).find((path) => !own.has(path) && !litter.test(path));
   if (strange !== undefined)
     throw new UserError(
       `The folder ${out} is not replaced: beside an earlier output it holds ${strange}. ` +
         'Move that elsewhere, or name another folder with --out.',
     );
+}
+
+/** What file managers leave behind. */
+const litter = /(^|\/)(\.DS_Store|\._[^/]*|Thumbs\.db|desktop\.ini)$/i;
+
+/** Whether a folder is, or holds, what lies at a path. */
+async function holds(folder: string, path: string): Promise<boolean> {
+  const [outer, inner] = await Promise.all([folder, path].map((one) => realpath(one).catch(() => undefined)));
+  if (outer === undefined || inner === undefined) return false;
+  const way = relative(outer, inner);
+  return way === '' || !(way.startsWith('..') || isAbsolute(way));
 }
 
 /**

@@ -34,7 +34,8 @@ export interface FilterResult {
  */
 export async function filterFaces(config: FilterConfig, events: FilterEvents = {}): Promise<FilterResult> {
   const out = config.out ?? join('filtered', timeStamp(new Date()));
-  const target = { force: config.force, marker: summaryName, written: filesOfOutput };
+  const { force, data, ferplus, probabilities: scored } = config;
+  const target = { force, marker: summaryName, written: filesOfOutput, inputs: [data, ferplus, scored] };
   await checkFree(out, target);
   const faces = await loadFaces({ ...config, ...(events.onReading && { onProgress: events.onReading }) });
   if (!config.preview) checkForm(faces);

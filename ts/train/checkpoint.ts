@@ -155,8 +155,16 @@ export function resumePoint(path: string): ResumePoint {
 
 /** The checkpoint that a point names. @throws UserError where the run has none */
 export async function newestOrNamed({ run, checkpoint }: ResumePoint): Promise<Listed> {
-  const folder = checkpoint ?? (await listCheckpoints(run)).at(-1)?.folder;
+  const all = await listCheckpoints(run);
+  const folder = checkpoint ?? all.at(-1)?.folder;
   if (folder === undefined) throw new UserError(`${run} has no checkpoint.`);
+  if (!all.some((other) => other.folder === folder))
+    throw new UserError(
+      `There is no checkpoint ${folder}. ` +
+        (all.length > 0
+          ? `The run has ${all.map((other) => basename(other.folder)).join(', ')}.`
+          : 'The run has none.'),
+    );
   return { folder, step: Number(folderName.exec(basename(folder))![1]) };
 }
 
