@@ -20,6 +20,12 @@ export interface Spent {
   readonly bytes: number;
 }
 
+/** All of some calls as one. */
+export function together(title: string, of: readonly Spent[]): Spent {
+  const sum = (field: 'calls' | 'milliseconds' | 'flops' | 'bytes') => of.reduce((all, spent) => all + spent[field], 0);
+  return { title, calls: sum('calls'), milliseconds: sum('milliseconds'), flops: sum('flops'), bytes: sum('bytes') };
+}
+
 export interface StepProfile {
   readonly batch: number;
   readonly precision: Precision;
@@ -52,17 +58,14 @@ export async function profileStep(
       ...{ flops: group.length * matrixFlops, bytes: group.length * bytes },
     });
   }
-  const sum = (of: readonly Spent[], field: 'calls' | 'milliseconds' | 'flops' | 'bytes') =>
-    of.reduce((all, spent) => all + spent[field], 0);
   return {
     ...{ batch: config.batchSize, precision },
-    kinds: kinds.map((title) => {
-      const own = shapes.filter(({ kind }) => kind === title);
-      return {
-        ...{ title, calls: sum(own, 'calls'), milliseconds: sum(own, 'milliseconds') },
-        ...{ flops: sum(own, 'flops'), bytes: sum(own, 'bytes') },
-      };
-    }),
+    kinds: kinds.map((title) =>
+      together(
+        title,
+        shapes.filter(({ kind }) => kind === title),
+      ),
+    ),
     shapes: shapes.sort((a, b) => b.milliseconds - a.milliseconds),
   };
 }

@@ -1,7 +1,7 @@
 import { cardOf } from '../cuda/card.js';
 import type { Machine } from '../machine.js';
 import { ms, textTable } from '../output.js';
-import type { Spent, StepProfile } from './profile.js';
+import { together, type Spent, type StepProfile } from './profile.js';
 
 interface Column {
   readonly head: string;
@@ -10,13 +10,7 @@ interface Column {
 
 /** What kinds of calls take, and those shapes that take longest. */
 export function profileText({ batch, precision, kinds, shapes }: StepProfile, machine: Machine, most: number): string {
-  const all: Spent = {
-    title: 'all',
-    calls: sum(kinds, ({ calls }) => calls),
-    milliseconds: sum(kinds, ({ milliseconds }) => milliseconds),
-    flops: sum(kinds, ({ flops }) => flops),
-    bytes: sum(kinds, ({ bytes }) => bytes),
-  };
+  const all = together('all', kinds);
   const peak = machine.peakGflops[precision];
   const card = machine.device === undefined ? undefined : cardOf(machine.device);
   const gflops = ({ flops, milliseconds }: Spent) => flops / milliseconds / 1e6;
@@ -47,6 +41,4 @@ export function profileText({ batch, precision, kinds, shapes }: StepProfile, ma
   ].join('\n\n');
 }
 
-const sum = <Item>(items: readonly Item[], value: (item: Item) => number): number =>
-  items.reduce((all, item) => all + value(item), 0);
 const percent = (share: number): string => `${(100 * share).toFixed(0)} %`;

@@ -78,8 +78,10 @@ export function buildWithCmake({ output, isas, tools, toolkit, settings = {} }) 
   const cuda = toolkit ? `, CUDA ${toolkit.release}` : '';
   console.log(`rareface: building the native addon (CMake, ${generator}${cuda}, ${jobs} jobs)...`);
   const defined = Object.entries({
-    ...{ RAREFACE_ISAS: isas.join(';'), ...warnings },
-    ...{ ...cudaSettings(toolkit), ...settings },
+    RAREFACE_ISAS: isas.join(';'),
+    ...warnings,
+    ...cudaSettings(toolkit),
+    ...settings,
   });
   dropForeignCache(output, generator, toolkit?.nvcc);
   // Not cmake-js's `compile`: it keeps the settings of an earlier build, and starts all over after

@@ -4,6 +4,9 @@ import { mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { messageOf, UserError } from './errors.js';
 
+/** Whether a file or folder is called as what file managers leave behind. */
+export const isLitter = (name: string): boolean => /^(\.DS_Store|\._.*|Thumbs\.db|desktop\.ini|__MACOSX)$/i.test(name);
+
 /** Where an entry of a folder that was read recursively lies: before Node 20.12 its `path` said so. */
 export function parentOf(entry: Dirent): string {
   const { parentPath, path } = entry as unknown as { readonly parentPath?: string; readonly path: string };

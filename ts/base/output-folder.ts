@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { mkdir, readdir, realpath, rename, rm } from 'node:fs/promises';
 import { basename, dirname, isAbsolute, join, relative, resolve } from 'node:path';
 import { messageOf, UserError } from './errors.js';
-import { makeFolder, parentOf } from './files.js';
+import { isLitter, makeFolder, parentOf } from './files.js';
 import { isLeftover, temporaryOf } from './temporary.js';
 
 /** Ends the name of an earlier output while another takes its place. */
@@ -110,16 +110,13 @@ export async function checkFree(out: string, { force, marker, written, inputs }:
       throw new UserError(
         `The folder ${out} is not replaced: it holds ${input}, which is read. Name another with --out.`,
       );
-  const strange = (await pathsIn(out, true)).find((path) => !own.has(path) && !litter.test(path));
+  const strange = (await pathsIn(out, true)).find((path) => !own.has(path) && !isLitter(basename(path)));
   if (strange !== undefined)
     throw new UserError(
       `The folder ${out} is not replaced: beside an earlier output it holds ${strange}. ` +
         'Move that elsewhere, or name another folder with --out.',
     );
 }
-
-/** What file managers leave behind. */
-const litter = /(^|\/)(\.DS_Store|\._[^/]*|Thumbs\.db|desktop\.ini)$/i;
 
 /** Whether a folder is, or holds, what lies at a path. */
 async function holds(folder: string, path: string): Promise<boolean> {

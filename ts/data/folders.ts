@@ -2,6 +2,7 @@ import { access, constants, lstat, readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { firstLineOf, messageOf, UserError } from '../base/errors.js';
+import { isLitter } from '../base/files.js';
 import { checkClassName, toGrey } from './face-set.js';
 import { resizeKernel } from './resize.js';
 
@@ -22,8 +23,6 @@ export interface FolderOptions {
 
 /** Images decoded at once. */
 const concurrency = 16;
-/** What file managers leave behind. */
-const litter = new Set(['thumbs.db', 'desktop.ini', '__macosx']);
 /** The sheet that lies beside the class folders of generated faces. */
 export const contactSheetName = 'contact-sheet.png';
 const imageName = /\.(avif|bmp|gif|heic|heif|jfif|jpe|jpe?g|jxl|pgm|png|ppm|svg|tiff?|webp)$/i;
@@ -127,7 +126,7 @@ async function listImages(root: string, skipBad: boolean): Promise<ImageList> {
 /** Names of a folder's files and folders in order, links followed, hidden ones left out. */
 async function list(folder: string): Promise<{ files: string[]; folders: string[] }> {
   try {
-    const names = (await readdir(folder)).filter((name) => !name.startsWith('.') && !litter.has(name.toLowerCase()));
+    const names = (await readdir(folder)).filter((name) => !name.startsWith('.') && !isLitter(name));
     names.sort((a, b) => (a < b ? -1 : 1));
     const folders = await Promise.all(names.map((name) => isFolder(join(folder, name))));
     return { files: names.filter((_, i) => !folders[i]), folders: names.filter((_, i) => folders[i]) };
